@@ -1,0 +1,111 @@
+/*
+ * The task file: one JSON file (comments allowed) that declares a stream, its
+ * labels and its models. Every service reads the same file.
+ *
+ * task_load() checks everything that can be checked without a server: unknown
+ * keys (with the nearest known one), types, ranges, classes and parameters. Its
+ * error is one line, "<file>: <path in the file>: what is wrong; what to write",
+ * and the program that gets it exits with status 2.
+ *
+ * The environment overrides addresses and engines, so that one file runs
+ * everywhere: OXBOW_BUS, OXBOW_VIEWS, OXBOW_REDIS_URL, OXBOW_DATA_DIR,
+ * OXBOW_DURABILITY.
+ */
+#ifndef OXBOW_TASK_TASK_H
+#define OXBOW_TASK_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "learn/schema.h"
+
+enum task_start { TASK_START_OLDEST, TASK_START_NEWEST };
+enum task_durability {
+    TASK_DURABILITY_PROCESS, /* survives the death of any process */
+    TASK_DURABILITY_MACHINE, /* survives the loss of power: everything is synced first */
+};
+
+#define TASK_BASELINE "baseline" /* the name of the model that always runs beside the others */
+#define TASK_GENERATION_LEN 16   /* hex digits */
+
+struct task_model {
+    char *name;     /* "linear-regression" */
+    char *pipeline; /* its pipeline as JSON text, as model_new() takes it */
+};
+
+/* Read-only after task_load(). All strings are owned by the struct. */
+struct task {
+    char *file; /* the path that was read */
+    char *name; /* "task" */
+    char *key;  /* "key": the name of the key's column in the views */
+
+    struct {
+        char *requests;
+        char *outcomes;
+        char *predictions;
+        char *features;
+        char *learning_queue;
+        char *dead_letters;
+    } topics;
+
+    char *bus;       /* backend of bus.h */
+    char *views;     /* engine of views.h */
+    char *store;     /* backend of store.h: "redis", or "memory" together with the memory bus */
+    char *redis_url; /* for the bus and the store */
+    char *data_dir;  /* where SQLite's file lives; made when missing */
+    char *sql_dir;   /* the task's SQL for this engine */
+
+    struct schema *features; /* in the file's order */
+    char *label;             /* the label's column in view learning_queue */
+    double label_min;        /* -INFINITY: open */
+    double label_max;        /* INFINITY: open */
+    double clip_min;         /* -INFINITY: open */
+    double clip_max;         /* INFINITY: open */
+
+    int64_t refresh_seconds;  /* between two publications of a model, and two looks for one */
+    int64_t refresh_rows;     /* or after so many learned rows, if that is sooner */
+    enum task_start start;    /* where a new generation begins */
+    enum task_durability durability;
+    int64_t max_backlog;      /* rows a stage may wait for the next before producers wait */
+    int64_t max_event_bytes;  /* larger values are dead letters */
+    int64_t retention_seconds; /* rows of the view engine older than this are forgotten (bus time) */
+    int64_t retention_rows;   /* and those beyond so many requests */
+    int64_t stream_keep_rows; /* messages kept on a topic after every required reader has passed */
+    int64_t rebuild_rows;     /* the same for learning-queue: how far back a version can be rebuilt */
+    int64_t reconcile_seconds; /* how long published rows are kept to be published again */
+    int64_t versions_kept;    /* newest versions of a model that are kept, see store_prune() */
+    int64_t max_model_bytes;  /* of one model, in memory and in the store */
+    int64_t max_categories;   /* a feature */
+    int64_t score_window;     /* rows of the windowed scores */
+
+    struct task_model *models; /* in the file's order; the baseline is the last */
+    size_t n_models;
+};
+
+struct task *task_load(const char *path, struct err *err) MUST_CHECK;
+void task_free(struct task *task); /* NULL is fine */
+
+/* `v` within the task's clip; NaN stays NaN. */
+double task_clip(const struct task *task, double v);
+
+/* True when a label can be learned: finite and within label_range. */
+bool task_label_ok(const struct task *task, double label);
+
+/*
+ * The identity of a model's lineage: a hash (XXH64, as 16 hex digits) of everything that decides what
+ * its bytes will be: canonical pipeline with all parameters, features, label, label_range, clip, and
+ * `sql_hash`, which is the hash of the task's SQL (task_sql_hash).
+ */
+void task_generation(const struct task *task, size_t model, uint64_t sql_hash,
+                     char ret[TASK_GENERATION_LEN + 1]);
+
+/* XXH64 over the names and bytes of sql_dir's *.sql files in the order of their names. ERR_IO, ERR_NOT_FOUND when there are none. */
+int task_sql_hash(const struct task *task, uint64_t *ret, struct err *err) MUST_CHECK;
+
+/* For `--help`: every option with its default and a sentence, as text. */
+struct buf;
+void task_describe_options(struct buf *out);
+
+#endif
