@@ -1,0 +1,104 @@
+/*
+ * What every service does the same way: command line, task file, connections,
+ * incarnation, heartbeat, stopping. A service's main() is
+ *
+ *     struct runtime rt;
+ *     int status = runtime_init(&rt, argc, argv, &spec);   // options, task file
+ *     if (status == RUNTIME_GO)
+ *         status = <service>_run(&rt);                     // connects, loops, drains
+ *     runtime_release(&rt);
+ *     return status;
+ *
+ * Exit statuses: 0 asked to stop and did, or finished; 1 failed, starting again may help; 2 refused: the
+ * text says what a human must do, and `oxbow up` does not start it again.
+ */
+#ifndef OXBOW_RUNTIME_RUNTIME_H
+#define OXBOW_RUNTIME_RUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "bus/bus.h"
+#include "store/store.h"
+#include "task/task.h"
+#include "telemetry/telemetry.h"
+
+#define RUNTIME_OK      0
+#define RUNTIME_FAILED  1
+#define RUNTIME_REFUSED 2
+#define RUNTIME_GO      (-1)
+
+/* An option of one service, beside those that all have. */
+struct runtime_option {
+    const char *name; /* without the dashes */
+    const char *arg;  /* "FILE", or NULL for a switch */
+    const char *help;
+};
+
+struct runtime_spec {
+    const char *service; /* "views": the program is oxbow-views */
+    const char *summary; /* one sentence for --help */
+    const struct runtime_option *options;
+    size_t n_options;
+    /* Called for each of `options` that is given. ERR_INVALID and a text: exit status 2. */
+    int (*option)(void *ctx, const char *name, const char *value, struct err *err);
+    void *ctx;
+};
+
+struct runtime {
+    const struct runtime_spec *spec;
+    char instance[64]; /* "views-1": --instance, default <service>-1 */
+    struct task *task;
+    uint64_t sql_hash;
+    struct store *store; /* after runtime_connect */
+    struct bus *bus;     /* after runtime_connect */
+    char incarnation[UUID_TEXT_LEN + 1];
+    struct telemetry *tm;
+    int64_t started_ms;
+
+    /* private */
+    int64_t next_beat_ns;
+    struct log_trouble store_trouble;
+    struct buf beat;
+};
+
+/* RUNTIME_GO, or the status to exit with (--help, --version, a wrong command line, a refused task file): it has said why. */
+int runtime_init(struct runtime *rt, int argc, char **argv, const struct runtime_spec *spec);
+void runtime_release(struct runtime *rt);
+
+/*
+ * Opens the store, waits until it answers and has an incarnation (said once), binds it and opens the bus
+ * under its prefix. ERR_CANCELLED when asked to stop meanwhile.
+ */
+int runtime_connect(struct runtime *rt, bus_delivery_fn delivered, void *ctx, struct err *err) MUST_CHECK;
+
+/* The parts of that, for oxbow-views, which makes the incarnation between them. */
+int runtime_open_store(struct runtime *rt, struct err *err) MUST_CHECK;
+int runtime_open_bus(struct runtime *rt, bus_delivery_fn delivered, void *ctx, struct err *err) MUST_CHECK;
+
+/* The service's own part of its heartbeat: members of a JSON object, without braces, at least one. May be NULL. */
+typedef void (*runtime_status_fn)(void *ctx, struct buf *out);
+
+/*
+ * To be called at least every 100 ms: once a second it writes the heartbeat and checks the incarnation. ERR_REFUSED
+ * when the incarnation has changed (the service must leave with RUNTIME_REFUSED); a store that is away is said once and is no error.
+ * `state` is "starting", "running", "waiting", "draining" or "done".
+ */
+int runtime_tick(struct runtime *rt, const char *state, runtime_status_fn status, void *ctx,
+                 struct err *err) MUST_CHECK;
+/* The same at once, for the last beat before leaving. */
+int runtime_beat(struct runtime *rt, const char *state, runtime_status_fn status, void *ctx,
+                 struct err *err) MUST_CHECK;
+
+/* Says once what is away, backs off, ticks; for loops that got a retriable error. */
+int runtime_pause(struct runtime *rt, struct log_trouble *trouble, const char *what, const struct err *cause,
+                  struct backoff *backoff, struct err *err) MUST_CHECK;
+
+/* Logs `err` and gives the exit status that fits its code. */
+int runtime_exit_status(const struct err *err);
+
+#endif
