@@ -19,23 +19,23 @@
 
 /* X(name, text): the text is what err_str() answers. */
 #define ERR_CODES(X)                                                                               \
-    X(ERR_INVALID, "invalid input")        /* the caller's data is wrong: do not retry */          \
-    X(ERR_NOT_FOUND, "not found")          /* asked for something that is not there */             \
-    X(ERR_IO, "input or output failed")    /* file or socket */                                    \
-    X(ERR_DISCONNECTED, "disconnected")    /* the server is away: back off and retry */            \
-    X(ERR_TIMEOUT, "timed out")            /* no answer in time; the effect is unknown */          \
-    X(ERR_REFUSED, "refused")              /* a human must act: never retried */                   \
-    X(ERR_FENCED, "fenced")                /* another holder has the lease: leave */               \
-    X(ERR_TRIMMED, "position is trimmed")  /* entries after the position are gone */               \
-    X(ERR_CONFLICT, "conflict")            /* the state moved under the caller */                  \
-    X(ERR_CORRUPT, "corrupt")              /* stored bytes fail their checks */                    \
-    X(ERR_TOO_LARGE, "too large")          /* over a stated limit */                               \
-    X(ERR_UNSUPPORTED, "not supported")    /* this backend cannot do it */                         \
-    X(ERR_FATAL, "fatal")                  /* the handle is of no more use: reopen */              \
-    X(ERR_HISTORY_EXPIRED, "history has expired")        /* views: resume point is gone */         \
+    X(ERR_INVALID, "invalid input")               /* the caller's data is wrong: do not retry */   \
+    X(ERR_NOT_FOUND, "not found")                 /* asked for something that is not there */      \
+    X(ERR_IO, "input or output failed")           /* file or socket */                             \
+    X(ERR_DISCONNECTED, "disconnected")           /* the server is away: back off and retry */     \
+    X(ERR_TIMEOUT, "timed out")                   /* no answer in time; the effect is unknown */   \
+    X(ERR_REFUSED, "refused")                     /* a human must act: never retried */            \
+    X(ERR_FENCED, "fenced")                       /* another holder has the lease: leave */        \
+    X(ERR_TRIMMED, "position is trimmed")         /* entries after the position are gone */        \
+    X(ERR_CONFLICT, "conflict")                   /* the state moved under the caller */           \
+    X(ERR_CORRUPT, "corrupt")                     /* stored bytes fail their checks */             \
+    X(ERR_TOO_LARGE, "too large")                 /* over a stated limit */                        \
+    X(ERR_UNSUPPORTED, "not supported")           /* this backend cannot do it */                  \
+    X(ERR_FATAL, "fatal")                         /* the handle is of no more use: reopen */       \
+    X(ERR_HISTORY_EXPIRED, "history has expired") /* views: resume point is gone */                \
     X(ERR_DEPENDENCY_DROPPED, "a dependency was dropped") /* views: re-apply the SQL */            \
-    X(ERR_DATAFLOW, "the view engine reports an error")  /* views: a row cannot be evaluated */    \
-    X(ERR_CANCELLED, "cancelled")          /* by *_cancel() from another thread */
+    X(ERR_DATAFLOW, "the view engine reports an error")   /* views: a row cannot be evaluated */   \
+    X(ERR_CANCELLED, "cancelled")                         /* by *_cancel() from another thread */
 
 enum err_code {
     ERR_OK = 0,

@@ -41,7 +41,10 @@ struct json_value {
 
 /* Reading */
 
-/* Checks `text` and gives its root. ERR_INVALID with the byte offset and what was expected there. */
+/*
+ * Checks `text` and gives its root. ERR_INVALID with the byte offset and what was expected there.
+ * Half a surrogate pair (`"\ud800"`) is refused too: it is no character and has no UTF-8.
+ */
 int json_parse(const char *text, size_t len, struct json_value *ret, struct err *err) MUST_CHECK;
 
 struct json_iter {
@@ -65,6 +68,7 @@ bool json_string(const struct json_value *string, struct buf *out);
 
 /* False when it is no number, or one that no double holds; booleans are no numbers. */
 bool json_number(const struct json_value *value, double *ret);
+/* Of the integers, those written as such: 5, not 5.0 or 5e0. */
 bool json_int(const struct json_value *value, int64_t *ret);
 
 /* Writing. The caller writes braces, brackets and commas. */

@@ -18,8 +18,9 @@
 #include "base/json.h"
 
 /*
- * A histogram of spans in nanoseconds: log-linear, 16 buckets an octave from 1 us to 1 hour, so that
- * a percentile is within 1/32 (3.1 %) of the true value. Values below or above fall into the ends.
+ * A histogram of spans in nanoseconds: log-linear, 16 buckets an octave from 1.024 us to 4.9 hours,
+ * so that a percentile is within 1/32 (3.1 %) of the true value. Values below or above fall into
+ * the ends. Zero-initialise.
  */
 #define HIST_BUCKETS 544
 
@@ -30,9 +31,9 @@ struct hist {
     uint64_t bucket[HIST_BUCKETS];
 };
 
-void hist_add(struct hist *h, int64_t ns);               /* negative counts as 0 */
+void hist_add(struct hist *h, int64_t ns);                /* negative counts as 0 */
 void hist_merge(struct hist *into, const struct hist *h); /* exact */
-int64_t hist_percentile(const struct hist *h, double p); /* p in [0, 100]; 0 when empty */
+int64_t hist_percentile(const struct hist *h, double p); /* p in [0, 100]; 0 when empty; 100: max */
 /* Upper bound of bucket `i` in ns. */
 int64_t hist_bound(size_t i);
 /* `{"count":N,"sum_ns":N,"max_ns":N,"buckets":[[index,count],...]}`: only buckets in use. */
@@ -52,7 +53,10 @@ uint64_t *telemetry_counter(struct telemetry *t, const char *name, const char *h
 double *telemetry_gauge(struct telemetry *t, const char *name, const char *help);
 struct hist *telemetry_hist(struct telemetry *t, const char *name, const char *help);
 
-/* `{"counters":{...},"gauges":{...},"histograms":{...}}`, names in the order of registration. */
+/*
+ * `{"counters":{...},"gauges":{...},"histograms":{...},"help":{...}}`: each name with its value, or
+ * its sentence, in the order of registration. A gauge that is not finite is null.
+ */
 void telemetry_write(const struct telemetry *t, struct buf *out);
 
 #endif
