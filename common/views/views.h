@@ -52,6 +52,9 @@ struct views_options {
     int64_t retention_seconds;
     int64_t retention_rows;
     int64_t reconcile_ms; /* how long acknowledged rows are kept for views_replay() */
+    /* Appends the bus's spelling of an event's position; NULL: dead letters have none. */
+    void (*position_text)(void *ctx, const void *origin, struct buf *out);
+    void *position_ctx;
     bool sync;            /* durability: machine */
     bool read_only;       /* for audit and monitor: never writes, needs no lock */
 };
@@ -93,7 +96,7 @@ struct views_event {
     size_t key_len;
     const char *value; /* NULL: null */
     size_t value_len;
-    const char *position; /* as text, for a dead letter; may be NULL */
+    const void *origin; /* handed to options.position_text when the event becomes a dead letter */
 };
 
 struct views_position {
@@ -173,8 +176,17 @@ int views_unpin(struct views *v, struct err *err) MUST_CHECK;
 /* ---- Ledger ---- */
 
 /*
- * The terms of DESIGN's equations E1 to E6, at one moment. Those that are `counted` come from counting
- * stored rows, the others from counters that are kept in the transactions that store the effects.
+ * The terms of the ledger's equations (docs/guarantees.md), at one moment. Those that are `counted` come
+ * from counting stored rows, the others from counters kept in the transactions that store the effects:
+ *
+ *   requests_read    = requests_new + requests_duplicate + requests_dead
+ *   requests_new     = requests_predicted + requests_pending + requests_expired + requests_refused
+ *   predictions_read = predictions_first + predictions_duplicate + predictions_orphan + predictions_dead
+ *   predictions_first = requests_predicted
+ *   outcomes_read    = outcomes_new + outcomes_duplicate + outcomes_dead
+ *   outcomes_new     = outcomes_emitted + outcomes_waiting + outcomes_expired + outcomes_bad_label
+ *                      + outcomes_refused
+ *   outcomes_emitted = learning_queue_last;  requests_new - requests_refused = features_last
  */
 struct views_ledger {
     uint64_t requests_read, requests_new, requests_duplicate, requests_dead, requests_refused;
@@ -182,11 +194,23 @@ struct views_ledger {
     uint64_t predictions_read, predictions_first, predictions_duplicate, predictions_orphan, predictions_dead;
     uint64_t outcomes_read, outcomes_new, outcomes_duplicate, outcomes_dead;
     uint64_t outcomes_emitted, outcomes_expired, outcomes_bad_label, outcomes_waiting; /* waiting: counted */
-    uint64_t outcomes_late;     /* of those expired: came after their request was forgotten */
+    uint64_t outcomes_refused;  /* of requests that view features has no row for */
     uint64_t features_last, learning_queue_last; /* last seq: counted */
     uint64_t rewound[VIEWS_N_INPUTS]; /* messages read that the bus lost afterwards */
     uint64_t dead_letters;      /* rows given to VIEWS_DEAD_LETTERS */
 };
 int views_ledger(struct views *v, struct views_ledger *ret, struct err *err) MUST_CHECK;
+
+/*
+ * The same without counting: pending, waiting and the last seqs are what the engine keeps in memory. For
+ * a heartbeat, every second; an audit counts. Only on a handle that feeds.
+ */
+int views_counters(struct views *v, struct views_ledger *ret, struct err *err) MUST_CHECK;
+
+/*
+ * Every member of the ledger by name, for printing. `field` 0, 1, ...; NULL behind the last.
+ * *ret_value may be NULL.
+ */
+const char *views_ledger_field(const struct views_ledger *ledger, size_t field, uint64_t *ret_value);
 
 #endif
