@@ -330,16 +330,32 @@ static enum json_type type_of(char first)
     }
 }
 
+/* From the root's first byte to past its last, as `s` finds; NULL when it finds none. */
+static const char *scan_root(struct scan *s, const char *first)
+{
+    const char *last = scan_value(s, first, 0);
+
+    if (last && skip_space(last, s->end) != s->end)
+        return fail(s, skip_space(last, s->end), "the end");
+    return last;
+}
+
+const char *json_check(const char *text, size_t len, size_t *ret_at)
+{
+    struct scan s = {.end = text + len};
+
+    if (scan_root(&s, skip_space(text, s.end)))
+        return NULL;
+    *ret_at = (size_t)(s.bad - text);
+    return s.wanted;
+}
+
 int json_parse(const char *text, size_t len, struct json_value *ret, struct err *err)
 {
     struct scan s = {.end = text + len};
     const char *first = skip_space(text, s.end);
-    const char *last = scan_value(&s, first, 0);
+    const char *last = scan_root(&s, first);
 
-    if (last && skip_space(last, s.end) != s.end) {
-        fail(&s, skip_space(last, s.end), "the end");
-        last = NULL;
-    }
     if (!last)
         return err_set(err, ERR_INVALID, "not JSON: byte %zu: expected %s", (size_t)(s.bad - text),
                        s.wanted);

@@ -4,8 +4,8 @@
  * Events go through the loop as text: what a service does not need it passes on
  * untouched, as the bytes it received. That needs the place of each member in
  * the text, which a tree does not keep, and at tens of thousands of messages a
- * second it must not allocate. Files that people write (the task file) are read
- * with cJSON instead.
+ * second it must not allocate. The task file is read with it too: an error can
+ * then name the line.
  *
  * json_parse() checks the whole text once (RFC 8259, UTF-8, nesting at most
  * JSON_DEPTH_MAX); everything after it walks text that is known to be good.
@@ -46,6 +46,9 @@ struct json_value {
  * Half a surrogate pair (`"\ud800"`) is refused too: it is no character and has no UTF-8.
  */
 int json_parse(const char *text, size_t len, struct json_value *ret, struct err *err) MUST_CHECK;
+
+/* The check alone: NULL when `text` is good, else what was expected at byte *ret_at. */
+const char *json_check(const char *text, size_t len, size_t *ret_at);
 
 struct json_iter {
     const char *at;
