@@ -1,0 +1,140 @@
+/* One element of a pipeline: see component.h. */
+#include "learn/component.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+void *component_value(const struct component *component, const struct learn_param *param)
+{
+    return (char *)component->params + param->offset;
+}
+
+static void set_default(const struct component *component, const struct learn_param *param)
+{
+    void *value = component_value(component, param);
+
+    switch (param->type) {
+    case PARAM_REAL:
+        *(double *)value = param->fallback;
+        break;
+    case PARAM_COUNT:
+        *(uint64_t *)value = param->optional ? PARAM_NONE : (uint64_t)param->fallback;
+        break;
+    case PARAM_FLAG:
+        *(bool *)value = param->fallback != 0;
+        break;
+    case PARAM_CHOICE:
+        *(int *)value = (int)param->fallback;
+        break;
+    case PARAM_CLASS:
+        *(struct component **)value =
+            component_new(learn_class_find(param->kind, param->fallback_class));
+        break;
+    }
+}
+
+struct component *component_new(const struct learn_class *class)
+{
+    struct component *component = mem_alloc(sizeof(*component));
+
+    component->class = class;
+    component->params = mem_zalloc(1, class->params_size ? class->params_size : 1);
+    for (size_t i = 0; i < class->n_params; i++)
+        set_default(component, &class->params[i]);
+    return component;
+}
+
+void component_free(struct component *component)
+{
+    if (!component)
+        return;
+
+    for (size_t i = 0; i < component->class->n_params; i++) {
+        const struct learn_param *param = &component->class->params[i];
+
+        if (param->type == PARAM_CLASS)
+            component_free(*(struct component **)component_value(component, param));
+    }
+    free(component->params);
+    free(component);
+}
+
+struct component *component_clone(const struct component *component)
+{
+    const struct learn_class *class = component->class;
+    struct component *copy = mem_alloc(sizeof(*copy));
+
+    copy->class = class;
+    copy->params = mem_zalloc(1, class->params_size ? class->params_size : 1);
+    if (class->params_size)
+        memcpy(copy->params, component->params, class->params_size);
+    for (size_t i = 0; i < class->n_params; i++) {
+        const struct learn_param *param = &class->params[i];
+        struct component **value = component_value(copy, param);
+
+        if (param->type == PARAM_CLASS)
+            *value = component_clone(*value);
+    }
+    return copy;
+}
+
+static void write_value(const struct component *component, const struct learn_param *param,
+                        struct buf *out)
+{
+    const void *value = component_value(component, param);
+
+    switch (param->type) {
+    case PARAM_REAL:
+        json_write_number(out, *(const double *)value);
+        break;
+    case PARAM_COUNT:
+        if (*(const uint64_t *)value == PARAM_NONE)
+            buf_text(out, "null");
+        else
+            json_write_number(out, (double)*(const uint64_t *)value);
+        break;
+    case PARAM_FLAG:
+        buf_text(out, *(const bool *)value ? "true" : "false");
+        break;
+    case PARAM_CHOICE:
+        buf_printf(out, "\"%s\"", param->choices[*(const int *)value]);
+        break;
+    case PARAM_CLASS:
+        component_write(*(struct component *const *)value, out);
+        break;
+    }
+}
+
+/* The parameter whose name follows `after` in the alphabet; NULL after the last. */
+static const struct learn_param *next_by_name(const struct learn_class *class, const char *after)
+{
+    const struct learn_param *next = NULL;
+
+    for (size_t i = 0; i < class->n_params; i++) {
+        const struct learn_param *param = &class->params[i];
+
+        if (after && strcmp(param->name, after) <= 0)
+            continue;
+        if (!next || strcmp(param->name, next->name) < 0)
+            next = param;
+    }
+    return next;
+}
+
+void component_write(const struct component *component, struct buf *out)
+{
+    const struct learn_param *param = next_by_name(component->class, NULL);
+
+    buf_printf(out, "{\"%s\":{", component->class->name);
+    while (param) {
+        json_write_name(out, param->name);
+        write_value(component, param, out);
+        param = next_by_name(component->class, param->name);
+        if (param)
+            buf_byte(out, ',');
+    }
+    buf_text(out, "}}");
+}

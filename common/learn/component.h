@@ -1,0 +1,31 @@
+/*
+ * One element of a pipeline: a class and the values of its parameters, which
+ * may hold further components ({"linear_regression": {"optimizer": {"sgd": ...}}}).
+ */
+#ifndef OXBOW_LEARN_COMPONENT_H
+#define OXBOW_LEARN_COMPONENT_H
+
+#include "base/buf.h"
+#include "learn/registry.h"
+
+struct component {
+    const struct learn_class *class;
+    void *params; /* the class's struct of parameters, class->params_size bytes */
+};
+
+/* Lifecycle */
+
+struct component *component_new(const struct learn_class *class); /* every default filled in */
+void component_free(struct component *component);                 /* NULL is fine */
+struct component *component_clone(const struct component *component);
+
+/* Where a parameter's value is. */
+void *component_value(const struct component *component, const struct learn_param *param);
+
+/*
+ * Appends the canonical JSON text: {"class":{every parameter, sorted by name}},
+ * numbers as short as they can be.
+ */
+void component_write(const struct component *component, struct buf *out);
+
+#endif

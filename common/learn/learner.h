@@ -1,0 +1,58 @@
+/*
+ * One learner, by itself: what a model ends with, what a tree keeps in its
+ * leaves, and what an ensemble holds. The contract of each function is in
+ * learner_backend.h, beside its slot.
+ */
+#ifndef OXBOW_LEARN_LEARNER_H
+#define OXBOW_LEARN_LEARNER_H
+
+#include "learn/learner_backend.h"
+
+static inline struct learner *learner_new(const struct component *component, size_t n)
+{
+    return component->class->learner->create(component, n);
+}
+
+static inline void learner_free(struct learner *lrn)
+{
+    if (lrn)
+        lrn->ops->free(lrn);
+}
+
+static inline struct learner *learner_clone(const struct learner *lrn)
+{
+    return lrn->ops->clone(lrn);
+}
+
+static inline void learner_learn(struct learner *lrn, const double *x, double y, double weight)
+{
+    lrn->ops->learn(lrn, x, y, weight);
+}
+
+static inline double learner_predict(const struct learner *lrn, const double *x)
+{
+    return lrn->ops->predict(lrn, x);
+}
+
+static inline void learner_save(const struct learner *lrn, struct buf *out)
+{
+    lrn->ops->save(lrn, out);
+}
+
+static inline void learner_load(struct learner *lrn, struct blob_reader *in)
+{
+    lrn->ops->load(lrn, in);
+}
+
+static inline size_t learner_bytes(const struct learner *lrn)
+{
+    return lrn->ops->bytes(lrn);
+}
+
+static inline void learner_set_max_bytes(struct learner *lrn, size_t max)
+{
+    if (lrn->ops->set_max_bytes)
+        lrn->ops->set_max_bytes(lrn, max);
+}
+
+#endif

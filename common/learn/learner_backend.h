@@ -1,0 +1,71 @@
+/*
+ * What a learner and a preprocessor are made of: for those who write one.
+ *
+ * A concrete struct embeds the base first. Users go through learner.h and
+ * model.h. A new class is one file that ends with its struct learn_class, and
+ * one line in classes.h and registry.c.
+ */
+#ifndef OXBOW_LEARN_LEARNER_BACKEND_H
+#define OXBOW_LEARN_LEARNER_BACKEND_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "learn/blob.h"
+#include "learn/component.h"
+#include "learn/schema.h"
+
+struct learner {
+    const struct learner_ops *ops;
+    size_t n; /* features */
+};
+
+struct learner_ops {
+    /* A learner that has seen nothing. `component` outlives it. */
+    struct learner *(*create)(const struct component *component, size_t n);
+    void (*free)(struct learner *lrn);
+
+    /* (optional) An equal learner; NULL for those that are never in a leaf. */
+    struct learner *(*clone)(const struct learner *lrn);
+
+    /* y and weight are finite, weight > 0; x[i] is NaN when missing. */
+    void (*learn)(struct learner *lrn, const double *x, double y, double weight);
+
+    /* Never changes anything: safe from several threads. */
+    double (*predict)(const struct learner *lrn, const double *x);
+
+    /* Appends the state; what `create` was given is not part of it. */
+    void (*save)(const struct learner *lrn, struct buf *out);
+
+    /* Fills a learner fresh from `create`; on trouble blob_fail(), and the learner is only freed.
+     */
+    void (*load)(struct learner *lrn, struct blob_reader *in);
+
+    /* Bytes of state, by what is in it and not by what was allocated; O(1). */
+    size_t (*bytes)(const struct learner *lrn);
+
+    /* (optional) Stays within so many bytes from now on; without it the size is fixed. */
+    void (*set_max_bytes)(struct learner *lrn, size_t max);
+
+    /* (optional) Appends members of a JSON object, each `"name":value` with a comma before it. */
+    void (*inspect)(const struct learner *lrn, const struct schema *schema, struct buf *out);
+};
+
+struct preprocessor {
+    const struct preprocessor_ops *ops;
+    size_t n_in;  /* features it takes */
+    size_t n_out; /* features it gives, at most MODEL_MAX_WIDTH */
+};
+
+struct preprocessor_ops {
+    struct preprocessor *(*create)(const struct component *component, size_t n_in);
+    void (*free)(struct preprocessor *pre);
+    void (*learn)(struct preprocessor *pre, const double *x);
+    /* `out` never overlaps `x`. */
+    void (*transform)(const struct preprocessor *pre, const double *x, double *out);
+    void (*save)(const struct preprocessor *pre, struct buf *out);
+    void (*load)(struct preprocessor *pre, struct blob_reader *in);
+    size_t (*bytes)(const struct preprocessor *pre);
+};
+
+#endif

@@ -1,0 +1,200 @@
+/* A model, a pipeline over a schema: see model.h. */
+#include "learn/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "learn/model_internal.h"
+
+#define BLOB_FRAME 128 /* at least what a blob has around its text and its payload */
+
+static int check_schema(const struct schema *schema, struct err *err)
+{
+    if (schema_size(schema) == 0)
+        return err_set(err, ERR_INVALID, "a model needs at least one feature");
+    for (size_t i = 0; i < schema_size(schema); i++) {
+        if (schema_kind(schema, i) == FEATURE_CATEGORICAL)
+            return err_set(err, ERR_INVALID,
+                           "feature \"%s\" is categorical, and no class of this version takes "
+                           "categories; declare it numeric or leave it out",
+                           schema_name(schema, i));
+    }
+    return 0;
+}
+
+static void build_stages(struct model *m)
+{
+    size_t width = m->n_features;
+
+    for (size_t i = 0; i + 1 < m->spec.n; i++) {
+        const struct component *c = m->spec.stages[i];
+
+        m->pre[i] = c->class->preprocessor->create(c, width);
+        width = m->pre[i]->n_out;
+        m->n_pre++;
+    }
+    m->lrn = learner_new(m->spec.stages[m->spec.n - 1], width);
+}
+
+struct model *model_new_from(const char *json, size_t len, const struct schema *schema,
+                             struct err *err)
+{
+    struct model *m;
+
+    if (check_schema(schema, err))
+        return NULL;
+
+    m = mem_zalloc(1, sizeof(*m));
+    if (spec_parse(&m->spec, json, len, err)) {
+        free(m);
+        return NULL;
+    }
+
+    m->schema = schema_clone(schema);
+    m->schema_hash = schema_hash(schema);
+    m->n_features = schema_size(schema);
+    spec_write(&m->spec, &m->parameters);
+    m->parameters_hash = XXH64(m->parameters.data, m->parameters.len, 0);
+    build_stages(m);
+    model_set_max_bytes(m, MODEL_DEFAULT_MAX_BYTES);
+    return m;
+}
+
+struct model *model_new(const char *pipeline_json, const struct schema *schema, struct err *err)
+{
+    return model_new_from(pipeline_json, strlen(pipeline_json), schema, err);
+}
+
+void model_free(struct model *m)
+{
+    if (!m)
+        return;
+
+    learner_free(m->lrn);
+    for (size_t i = 0; i < m->n_pre; i++)
+        m->pre[i]->ops->free(m->pre[i]);
+    buf_release(&m->parameters);
+    spec_release(&m->spec);
+    schema_free(m->schema);
+    free(m);
+}
+
+size_t model_overhead(const struct model *m)
+{
+    size_t bytes = sizeof(*m) + BLOB_FRAME + m->parameters.len;
+
+    for (size_t i = 0; i < m->n_pre; i++)
+        bytes += m->pre[i]->ops->bytes(m->pre[i]);
+    return bytes;
+}
+
+void model_set_max_bytes(struct model *m, size_t max_bytes)
+{
+    size_t overhead = model_overhead(m);
+
+    if (max_bytes < MODEL_MIN_BYTES)
+        max_bytes = MODEL_MIN_BYTES;
+    learner_set_max_bytes(m->lrn, max_bytes > overhead ? max_bytes - overhead : 0);
+}
+
+/* The sample as the learner sees it: x itself, or what the last stage wrote. */
+static const double *transform(const struct model *m, const double *x,
+                               double buffers[2][MODEL_MAX_WIDTH])
+{
+    for (size_t i = 0; i < m->n_pre; i++) {
+        m->pre[i]->ops->transform(m->pre[i], x, buffers[i & 1]);
+        x = buffers[i & 1];
+    }
+    return x;
+}
+
+double model_predict_one(const struct model *m, const double *x)
+{
+    double buffers[2][MODEL_MAX_WIDTH];
+
+    return learner_predict(m->lrn, transform(m, x, buffers));
+}
+
+void model_predict_many(const struct model *m, const double *x, size_t n, double *out)
+{
+    double buffers[2][MODEL_MAX_WIDTH];
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = learner_predict(m->lrn, transform(m, x + i * m->n_features, buffers));
+}
+
+static bool can_learn(const struct model *m, const double *x, double y, double weight)
+{
+    bool infinite = false;
+
+    for (size_t i = 0; i < m->n_features; i++)
+        infinite |= fabs(x[i]) == (double)INFINITY;
+    return !infinite && isfinite(y) && isfinite(weight) && weight > 0;
+}
+
+void model_learn_one(struct model *m, const double *x, double y, double weight)
+{
+    double buffers[2][MODEL_MAX_WIDTH];
+
+    if (!can_learn(m, x, y, weight)) {
+        m->skipped++;
+        return;
+    }
+
+    for (size_t i = 0; i < m->n_pre; i++) {
+        struct preprocessor *pre = m->pre[i];
+
+        pre->ops->learn(pre, x);
+        pre->ops->transform(pre, x, buffers[i & 1]);
+        x = buffers[i & 1];
+    }
+    learner_learn(m->lrn, x, y, weight);
+    m->learned++;
+}
+
+const char *model_class(const struct model *m)
+{
+    return m->spec.stages[m->spec.n - 1]->class->name;
+}
+
+const char *model_parameters(const struct model *m)
+{
+    return m->parameters.data;
+}
+
+uint64_t model_parameters_hash(const struct model *m)
+{
+    return m->parameters_hash;
+}
+
+size_t model_bytes(const struct model *m)
+{
+    return model_overhead(m) + learner_bytes(m->lrn);
+}
+
+uint64_t model_learned(const struct model *m)
+{
+    return m->learned;
+}
+
+uint64_t model_skipped(const struct model *m)
+{
+    return m->skipped;
+}
+
+void model_inspect(const struct model *m, struct buf *out)
+{
+    buf_printf(out, "{\"class\":\"%s\",\"learned\":", model_class(m));
+    json_write_int(out, (int64_t)m->learned);
+    buf_text(out, ",\"skipped\":");
+    json_write_int(out, (int64_t)m->skipped);
+    buf_text(out, ",\"bytes\":");
+    json_write_int(out, (int64_t)model_bytes(m));
+    if (m->lrn->ops->inspect)
+        m->lrn->ops->inspect(m->lrn, m->schema, out);
+    buf_byte(out, '}');
+}

@@ -1,0 +1,29 @@
+/* What model.c and model_blob.c share. */
+#ifndef OXBOW_LEARN_MODEL_INTERNAL_H
+#define OXBOW_LEARN_MODEL_INTERNAL_H
+
+#include "learn/learner.h"
+#include "learn/model.h"
+#include "learn/spec.h"
+
+struct model {
+    struct schema *schema;
+    uint64_t schema_hash;
+    struct spec spec; /* what the stages below were made from; they point into it */
+    struct preprocessor *pre[SPEC_MAX_STAGES];
+    size_t n_pre;
+    size_t n_features;
+    struct learner *lrn;
+    struct buf parameters; /* the canonical text */
+    uint64_t parameters_hash;
+    uint64_t learned;
+    uint64_t skipped;
+};
+
+struct model *model_new_from(const char *json, size_t len, const struct schema *schema,
+                             struct err *err);
+
+/* Bytes of everything but the learner. */
+size_t model_overhead(const struct model *m);
+
+#endif

@@ -1,0 +1,44 @@
+/* The array of classes: see registry.h. */
+#include "learn/registry.h"
+
+#include <string.h>
+
+#include "learn/classes.h"
+
+static const struct learn_class *const classes[] = {
+    &standard_scaler_class,
+    &mean_class,
+    &linear_regression_class,
+    &sgd_class,
+};
+
+size_t learn_class_count(void)
+{
+    return sizeof(classes) / sizeof(classes[0]);
+}
+
+const struct learn_class *learn_class_at(size_t i)
+{
+    return classes[i];
+}
+
+const struct learn_class *learn_class_find(enum learn_kind kind, const char *name)
+{
+    for (size_t i = 0; i < learn_class_count(); i++) {
+        if (classes[i]->kind == kind && strcmp(classes[i]->name, name) == 0)
+            return classes[i];
+    }
+    return NULL;
+}
+
+const char *learn_kind_name(enum learn_kind kind)
+{
+    static const char *const names[] = {
+        [LEARN_PREPROCESSOR] = "preprocessor",
+        [LEARN_REGRESSOR] = "regressor",
+        [LEARN_OPTIMIZER] = "optimizer",
+        [LEARN_SPLITTER] = "splitter",
+    };
+
+    return names[kind];
+}

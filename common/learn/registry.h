@@ -1,0 +1,75 @@
+/*
+ * Every class that a pipeline may name, and every parameter it may be given.
+ *
+ * Names and defaults are River's, in snake_case. One table a class drives the
+ * reading of a pipeline, its canonical text, its error messages and the listing
+ * that users see.
+ */
+#ifndef OXBOW_LEARN_REGISTRY_H
+#define OXBOW_LEARN_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct learner_ops;
+struct preprocessor_ops;
+
+enum learn_kind {
+    LEARN_PREPROCESSOR,
+    LEARN_REGRESSOR,
+    LEARN_OPTIMIZER,
+    LEARN_SPLITTER,
+};
+
+enum learn_param_type {
+    PARAM_REAL,   /* double */
+    PARAM_COUNT,  /* uint64_t */
+    PARAM_FLAG,   /* bool */
+    PARAM_CHOICE, /* int, an index of `choices` */
+    PARAM_CLASS,  /* struct component *, of `kind` */
+};
+
+#define PARAM_NONE UINT64_MAX /* the value of an optional PARAM_COUNT that is null */
+
+struct learn_param {
+    const char *name;
+    enum learn_param_type type;
+    size_t offset;              /* of the value in the class's struct of parameters */
+    double fallback;            /* REAL, COUNT, FLAG; CHOICE: an index */
+    double min;                 /* REAL, COUNT */
+    double max;                 /* REAL, COUNT */
+    bool above_min;             /* `min` itself is not allowed */
+    bool optional;              /* COUNT: null is allowed, and is the default */
+    const char *const *choices; /* CHOICE: ends with NULL */
+    enum learn_kind kind;       /* CLASS: what it may name */
+    const char *fallback_class; /* CLASS */
+    const char *help;           /* one sentence */
+};
+
+struct learn_class {
+    const char *name;
+    const char *river; /* the class in River that it follows */
+    const char *help;  /* one sentence */
+    enum learn_kind kind;
+    bool fixed_size; /* its state never grows: it may be the model in a tree's leaf */
+    const struct learn_param *params;
+    size_t n_params;
+    size_t params_size; /* of the struct of parameters */
+
+    /* (optional) What is wrong with parameters that are each in range, or NULL. */
+    const char *(*check)(const void *params);
+
+    const struct learner_ops *learner;           /* of a LEARN_REGRESSOR, else NULL */
+    const struct preprocessor_ops *preprocessor; /* of a LEARN_PREPROCESSOR, else NULL */
+};
+
+/* All classes, in the order in which a listing shows them. */
+size_t learn_class_count(void);
+const struct learn_class *learn_class_at(size_t i);
+
+/* NULL when there is none of that name and kind. */
+const struct learn_class *learn_class_find(enum learn_kind kind, const char *name);
+
+const char *learn_kind_name(enum learn_kind kind); /* "preprocessor", "regressor", ... */
+
+#endif

@@ -1,0 +1,416 @@
+/*
+ * Reading the JSON text of a pipeline: see spec.h. The only file of this
+ * library that knows cJSON.
+ */
+#include "learn/spec.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdint.h>
+
+#include "base/num.h"
+
+#define NEST_MAX       8                  /* components within components */
+#define NAME_MAX_LEN   64                 /* names longer than this are not like any of ours */
+#define EXACT_INTEGERS 9007199254740992.0 /* 2^53: above it not every integer is a double */
+
+/* Where in the text we are: "[1].linear_regression.l2". */
+struct path {
+    struct buf text;
+    int nest;
+};
+
+static size_t path_push(struct path *path, const char *name)
+{
+    size_t before = path->text.len;
+
+    buf_printf(&path->text, ".%.60s", name);
+    return before;
+}
+
+static void path_pop(struct path *path, size_t before)
+{
+    path->text.len = before;
+    path->text.data[before] = '\0';
+}
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+
+    return least < c ? least : c;
+}
+
+/* Letters to insert, delete or replace to turn `a` into `b`; both at most NAME_MAX_LEN long. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[NAME_MAX_LEN + 1];
+    size_t m = strlen(b);
+
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+
+            diagonal = row[j];
+            row[j] = min3(row[j] + 1, row[j - 1] + 1, replaced);
+        }
+    }
+    return row[m];
+}
+
+/* Keeps the nearest of the names that it is shown. */
+struct nearest {
+    const char *wanted;
+    const char *name; /* NULL: none was near */
+    size_t distance;
+};
+
+static void nearest_offer(struct nearest *nearest, const char *name)
+{
+    size_t distance;
+
+    if (strlen(nearest->wanted) > NAME_MAX_LEN || strlen(name) > NAME_MAX_LEN)
+        return;
+    distance = edit_distance(nearest->wanted, name);
+    if (!nearest->name || distance < nearest->distance) {
+        nearest->name = name;
+        nearest->distance = distance;
+    }
+}
+
+static int unknown_class(const struct path *path, enum learn_kind kind, bool or_preprocessor,
+                         const char *name, struct err *err)
+{
+    struct nearest nearest = {.wanted = name};
+    struct buf known = BUF_INIT;
+    int code;
+
+    for (size_t i = 0; i < learn_class_count(); i++) {
+        const struct learn_class *class = learn_class_at(i);
+
+        if (class->kind != kind && !(or_preprocessor && class->kind == LEARN_PREPROCESSOR))
+            continue;
+        nearest_offer(&nearest, class->name);
+        buf_printf(&known, "%s%s", known.len ? ", " : "", class->name);
+    }
+    code = err_set(err, ERR_INVALID, "%s: unknown class \"%.60s\"; did you mean \"%s\"? Known: %s",
+                   buf_str(&path->text), name, nearest.name ? nearest.name : "", buf_str(&known));
+    buf_release(&known);
+    return code;
+}
+
+static int unknown_param(const struct path *path, const struct learn_class *class, const char *name,
+                         struct err *err)
+{
+    struct nearest nearest = {.wanted = name};
+    struct buf known = BUF_INIT;
+    int code;
+
+    for (size_t i = 0; i < class->n_params; i++) {
+        nearest_offer(&nearest, class->params[i].name);
+        buf_printf(&known, "%s%s", i ? ", " : "", class->params[i].name);
+    }
+    if (class->n_params == 0)
+        code = err_set(err, ERR_INVALID, "%s: %s takes no parameters", buf_str(&path->text),
+                       class->name);
+    else
+        code = err_set(err, ERR_INVALID,
+                       "%s: %s has no parameter of that name; did you mean \"%s\"? Known: %s",
+                       buf_str(&path->text), class->name, nearest.name ? nearest.name : "",
+                       buf_str(&known));
+    buf_release(&known);
+    return code;
+}
+
+/* What a number may be: "a number above 0 and at most 1". */
+static void write_range(const struct learn_param *param, struct buf *out)
+{
+    char text[NUM_TEXT_MAX];
+
+    buf_text(out, param->type == PARAM_COUNT ? "a whole number" : "a number");
+    num_format(param->min, text);
+    buf_printf(out, param->above_min ? " above %s" : " from %s", text);
+    num_format(param->max, text);
+    buf_printf(out, param->above_min ? " and at most %s" : " to %s", text);
+    if (param->optional)
+        buf_text(out, ", or null");
+}
+
+static int wrong_number(const struct path *path, const struct learn_param *param, struct err *err)
+{
+    struct buf range = BUF_INIT;
+    int code;
+
+    write_range(param, &range);
+    code = err_set(err, ERR_INVALID, "%s: write %s", buf_str(&path->text), buf_str(&range));
+    buf_release(&range);
+    return code;
+}
+
+static int parse_number(const cJSON *json, const struct learn_param *param, void *value,
+                        const struct path *path, struct err *err)
+{
+    double v;
+
+    if (param->optional && cJSON_IsNull(json)) {
+        *(uint64_t *)value = PARAM_NONE;
+        return 0;
+    }
+    if (!cJSON_IsNumber(json))
+        return wrong_number(path, param, err);
+    v = json->valuedouble;
+    if (!isfinite(v) || v < param->min || v > param->max || (param->above_min && v <= param->min))
+        return wrong_number(path, param, err);
+    if (param->type == PARAM_REAL) {
+        *(double *)value = v == 0 ? 0 : v; /* -0 and 0 are the same parameter */
+        return 0;
+    }
+    if (v != floor(v) || v > EXACT_INTEGERS)
+        return wrong_number(path, param, err);
+
+    *(uint64_t *)value = (uint64_t)v;
+    return 0;
+}
+
+static int parse_choice(const cJSON *json, const struct learn_param *param, int *value,
+                        const struct path *path, struct err *err)
+{
+    struct buf known = BUF_INIT;
+    int code;
+
+    for (int i = 0; param->choices[i]; i++) {
+        if (cJSON_IsString(json) && strcmp(json->valuestring, param->choices[i]) == 0) {
+            *value = i;
+            buf_release(&known);
+            return 0;
+        }
+        buf_printf(&known, "%s\"%s\"", i ? ", " : "", param->choices[i]);
+    }
+    code = err_set(err, ERR_INVALID, "%s: write one of %s", buf_str(&path->text), buf_str(&known));
+    buf_release(&known);
+    return code;
+}
+
+static int parse_component(const cJSON *json, enum learn_kind kind, bool or_preprocessor,
+                           struct path *path, struct component **ret, struct err *err);
+
+static int parse_class_param(const cJSON *json, const struct learn_param *param,
+                             struct component **value, struct path *path, struct err *err)
+{
+    struct component *inner = NULL;
+    int code = parse_component(json, param->kind, false, path, &inner, err);
+
+    if (code)
+        return code;
+    /* A regressor inside another is a leaf's model: thousands of them, so none may grow. */
+    if (param->kind == LEARN_REGRESSOR && !inner->class->fixed_size) {
+        code = err_set(err, ERR_INVALID, "%s: %s grows, so it cannot be a leaf's model",
+                       buf_str(&path->text), inner->class->name);
+        component_free(inner);
+        return code;
+    }
+
+    component_free(*value);
+    *value = inner;
+    return 0;
+}
+
+static int parse_value(const cJSON *json, const struct learn_param *param, void *value,
+                       struct path *path, struct err *err)
+{
+    switch (param->type) {
+    case PARAM_REAL:
+    case PARAM_COUNT:
+        return parse_number(json, param, value, path, err);
+    case PARAM_FLAG:
+        if (!cJSON_IsBool(json))
+            return err_set(err, ERR_INVALID, "%s: write true or false", buf_str(&path->text));
+        *(bool *)value = cJSON_IsTrue(json);
+        return 0;
+    case PARAM_CHOICE:
+        return parse_choice(json, param, value, path, err);
+    case PARAM_CLASS:
+        return parse_class_param(json, param, value, path, err);
+    }
+    return 0;
+}
+
+static const struct learn_param *find_param(const struct learn_class *class, const char *name)
+{
+    for (size_t i = 0; i < class->n_params; i++) {
+        if (strcmp(class->params[i].name, name) == 0)
+            return &class->params[i];
+    }
+    return NULL;
+}
+
+static bool seen_before(const cJSON *object, const cJSON *member)
+{
+    for (const cJSON *other = object->child; other != member; other = other->next) {
+        if (strcmp(other->string, member->string) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int parse_params(const cJSON *object, struct component *component, struct path *path,
+                        struct err *err)
+{
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, object)
+    {
+        const struct learn_param *param = find_param(component->class, member->string);
+        size_t before = path_push(path, member->string);
+        int code;
+
+        if (!param)
+            return unknown_param(path, component->class, member->string, err);
+        if (seen_before(object, member))
+            return err_set(err, ERR_INVALID, "%s: is given twice", buf_str(&path->text));
+        code = parse_value(member, param, component_value(component, param), path, err);
+        if (code)
+            return code;
+        path_pop(path, before);
+    }
+    return 0;
+}
+
+/* The class's name and, if there are any, the object of its parameters. */
+static int split_component(const cJSON *json, const struct path *path, const char **ret_name,
+                           const cJSON **ret_params, struct err *err)
+{
+    if (cJSON_IsString(json)) {
+        *ret_name = json->valuestring;
+        *ret_params = NULL;
+        return 0;
+    }
+    if (cJSON_IsObject(json) && cJSON_GetArraySize(json) == 1 && cJSON_IsObject(json->child)) {
+        *ret_name = json->child->string;
+        *ret_params = json->child;
+        return 0;
+    }
+    return err_set(err, ERR_INVALID, "%s: write \"class\" or {\"class\": {parameters}}",
+                   buf_str(&path->text));
+}
+
+static int parse_component(const cJSON *json, enum learn_kind kind, bool or_preprocessor,
+                           struct path *path, struct component **ret, struct err *err)
+{
+    const struct learn_class *class;
+    struct component *component;
+    const cJSON *params = NULL;
+    const char *name = NULL;
+    const char *wrong;
+    int code = split_component(json, path, &name, &params, err);
+
+    if (code)
+        return code;
+    if (++path->nest > NEST_MAX)
+        return err_set(err, ERR_INVALID, "%s: nested too deep", buf_str(&path->text));
+
+    class = learn_class_find(kind, name);
+    if (!class && or_preprocessor)
+        class = learn_class_find(LEARN_PREPROCESSOR, name);
+    if (!class)
+        return unknown_class(path, kind, or_preprocessor, name, err);
+
+    size_t before = path_push(path, name);
+
+    component = component_new(class);
+    code = params ? parse_params(params, component, path, err) : 0;
+    wrong = !code && class->check ? class->check(component->params) : NULL;
+    if (wrong)
+        code = err_set(err, ERR_INVALID, "%s: %s", buf_str(&path->text), wrong);
+    if (code) {
+        component_free(component);
+        return code;
+    }
+
+    path_pop(path, before);
+    path->nest--;
+    *ret = component;
+    return 0;
+}
+
+void spec_release(struct spec *spec)
+{
+    for (size_t i = 0; i < spec->n; i++)
+        component_free(spec->stages[i]);
+    spec->n = 0;
+}
+
+static int parse_stages(struct spec *spec, const cJSON *root, struct path *path, struct err *err)
+{
+    int n = cJSON_GetArraySize(root);
+
+    if (!cJSON_IsArray(root) || n == 0)
+        return err_set(err, ERR_INVALID,
+                       "a pipeline is a list such as [\"standard_scaler\", "
+                       "\"linear_regression\"]");
+    if (n > SPEC_MAX_STAGES)
+        return err_set(err, ERR_INVALID, "a pipeline has at most %d elements, this one has %d",
+                       SPEC_MAX_STAGES, n);
+
+    for (const cJSON *json = root->child; json; json = json->next) {
+        bool last = !json->next;
+        int code;
+
+        buf_clear(&path->text);
+        buf_printf(&path->text, "[%zu]", spec->n);
+        path->nest = 0;
+        code = parse_component(json, LEARN_REGRESSOR, true, path, &spec->stages[spec->n], err);
+        if (code)
+            return code;
+
+        const struct learn_class *class = spec->stages[spec->n++]->class;
+
+        if (last && class->kind == LEARN_PREPROCESSOR)
+            return err_set(err, ERR_INVALID,
+                           "%s.%s: is a preprocessor; a pipeline ends with a learner",
+                           buf_str(&path->text), class->name);
+        if (!last && class->kind != LEARN_PREPROCESSOR)
+            return err_set(err, ERR_INVALID,
+                           "%s.%s: is a learner; only the last element of a pipeline is one",
+                           buf_str(&path->text), class->name);
+    }
+    return 0;
+}
+
+int spec_parse(struct spec *spec, const char *text, size_t len, struct err *err)
+{
+    struct path path = {.text = BUF_INIT};
+    const char *end = NULL;
+    cJSON *root = cJSON_ParseWithLengthOpts(text, len, &end, false);
+    int code;
+
+    spec->n = 0;
+    while (root && end < text + len && strchr(" \t\r\n", *end))
+        end++;
+    if (!root || end != text + len)
+        code = err_set(err, ERR_INVALID, "the pipeline is not JSON: wrong at byte %zu",
+                       end ? (size_t)(end - text) : 0);
+    else
+        code = parse_stages(spec, root, &path, err);
+    if (code)
+        spec_release(spec);
+    cJSON_Delete(root);
+    buf_release(&path.text);
+    return code;
+}
+
+void spec_write(const struct spec *spec, struct buf *out)
+{
+    buf_byte(out, '[');
+    for (size_t i = 0; i < spec->n; i++) {
+        if (i)
+            buf_byte(out, ',');
+        component_write(spec->stages[i], out);
+    }
+    buf_byte(out, ']');
+}
