@@ -9,8 +9,8 @@
  *     runtime_release(&rt);
  *     return status;
  *
- * Exit statuses: 0 asked to stop and did, or finished; 1 failed, starting again may help; 2 refused: the
- * text says what a human must do, and `oxbow up` does not start it again.
+ * Exit statuses: 0 asked to stop and did, or finished; 1 failed, starting again may help; 2
+ * refused: the text says what a human must do, and `oxbow up` does not start it again.
  */
 #ifndef OXBOW_RUNTIME_RUNTIME_H
 #define OXBOW_RUNTIME_RUNTIME_H
@@ -56,7 +56,8 @@ struct runtime {
     uint64_t sql_hash;
     struct store *store; /* after runtime_connect */
     struct bus *bus;     /* after runtime_connect */
-    char incarnation[UUID_TEXT_LEN + 1];
+    char incarnation[UUID_TEXT_LEN +
+                     1]; /* what the store is bound to; "" before: no heartbeat yet */
     struct telemetry *tm;
     int64_t started_ms;
 
@@ -64,29 +65,37 @@ struct runtime {
     int64_t next_beat_ns;
     struct log_trouble store_trouble;
     struct buf beat;
+    struct buf status; /* the service's last one, for beats that are given none */
 };
 
-/* RUNTIME_GO, or the status to exit with (--help, --version, a wrong command line, a refused task file): it has said why. */
+/* RUNTIME_GO, or the status to exit with (--help, --version, a wrong command line, a refused task
+ * file): it has said why. */
 int runtime_init(struct runtime *rt, int argc, char **argv, const struct runtime_spec *spec);
 void runtime_release(struct runtime *rt);
 
 /*
- * Opens the store, waits until it answers and has an incarnation (said once), binds it and opens the bus
- * under its prefix. ERR_CANCELLED when asked to stop meanwhile.
+ * Opens the store, waits until it answers and has an incarnation (said once), binds it and opens
+ * the bus under its prefix. ERR_CANCELLED when asked to stop meanwhile.
  */
-int runtime_connect(struct runtime *rt, bus_delivery_fn delivered, void *ctx, struct err *err) MUST_CHECK;
+int runtime_connect(struct runtime *rt, bus_delivery_fn delivered, void *ctx,
+                    struct err *err) MUST_CHECK;
 
 /* The parts of that, for oxbow-views, which makes the incarnation between them. */
 int runtime_open_store(struct runtime *rt, struct err *err) MUST_CHECK;
-int runtime_open_bus(struct runtime *rt, bus_delivery_fn delivered, void *ctx, struct err *err) MUST_CHECK;
+int runtime_open_bus(struct runtime *rt, bus_delivery_fn delivered, void *ctx,
+                     struct err *err) MUST_CHECK;
 
-/* The service's own part of its heartbeat: members of a JSON object, without braces, at least one. May be NULL. */
+/*
+ * The service's own part of its heartbeat: members of a JSON object, without braces, at least one.
+ * Where it is NULL, what it wrote last is said again.
+ */
 typedef void (*runtime_status_fn)(void *ctx, struct buf *out);
 
 /*
- * To be called at least every 100 ms: once a second it writes the heartbeat and checks the incarnation. ERR_REFUSED
- * when the incarnation has changed (the service must leave with RUNTIME_REFUSED); a store that is away is said once and is no error.
- * `state` is "starting", "running", "waiting", "draining" or "done".
+ * To be called at least every 100 ms: once a second it writes the heartbeat and checks the
+ * incarnation. ERR_REFUSED when the incarnation has changed (the service must leave with
+ * RUNTIME_REFUSED); a store that is away is said once and is no error. `state` is "starting",
+ * "running", "waiting", "draining" or "done".
  */
 int runtime_tick(struct runtime *rt, const char *state, runtime_status_fn status, void *ctx,
                  struct err *err) MUST_CHECK;
@@ -95,8 +104,8 @@ int runtime_beat(struct runtime *rt, const char *state, runtime_status_fn status
                  struct err *err) MUST_CHECK;
 
 /* Says once what is away, backs off, ticks; for loops that got a retriable error. */
-int runtime_pause(struct runtime *rt, struct log_trouble *trouble, const char *what, const struct err *cause,
-                  struct backoff *backoff, struct err *err) MUST_CHECK;
+int runtime_pause(struct runtime *rt, struct log_trouble *trouble, const char *what,
+                  const struct err *cause, struct backoff *backoff, struct err *err) MUST_CHECK;
 
 /* Logs `err` and gives the exit status that fits its code. */
 int runtime_exit_status(const struct err *err);

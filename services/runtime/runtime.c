@@ -1,0 +1,290 @@
+/* The frame of a service: task file, connections, incarnation, heartbeat. The command line is in
+ * options.c. */
+#include "runtime/runtime.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/stop.h"
+#include "runtime/options.h"
+
+#define BEAT_EVERY_NS  INT64_C(1000000000)
+#define BEAT_TTL_MS    5000
+#define SLICE_MS       100 /* the longest sleep between two looks at the stop flag */
+#define PAUSE_FIRST_MS 100 /* as struct backoff has it */
+#define PAUSE_LAST_MS  5000
+
+int runtime_init(struct runtime *rt, int argc, char **argv, const struct runtime_spec *spec)
+{
+    const char *config;
+    struct err err = {0};
+
+    *rt = (struct runtime){.spec = spec, .started_ms = clock_wall_ms()};
+    snprintf(rt->instance, sizeof(rt->instance), "%s-1", spec->service);
+    stop_install();
+
+    int status = options_read(rt, argc, argv, &config);
+    if (status != RUNTIME_GO)
+        return status;
+
+    rt->task = task_load(config, &err);
+    if (!rt->task || task_sql_hash(rt->task, &rt->sql_hash, &err) != 0) {
+        log_error("%s", err.text);
+        return RUNTIME_REFUSED;
+    }
+    rt->tm = telemetry_new();
+    return RUNTIME_GO;
+}
+
+void runtime_release(struct runtime *rt)
+{
+    bus_close(rt->bus);
+    store_close(rt->store);
+    telemetry_free(rt->tm);
+    task_free(rt->task);
+    buf_release(&rt->beat);
+    buf_release(&rt->status);
+    rt->bus = NULL;
+    rt->store = NULL;
+    rt->tm = NULL;
+    rt->task = NULL;
+}
+
+/* Connecting */
+
+static void client_name(const struct runtime *rt, char *out, size_t size)
+{
+    snprintf(out, size, "oxbow-%s", rt->instance);
+}
+
+int runtime_open_store(struct runtime *rt, struct err *err)
+{
+    char client[sizeof(rt->instance) + 8];
+    struct store_options options = {
+        .backend = rt->task->store,
+        .url = rt->task->redis_url,
+        .task = rt->task->name,
+        .client = client,
+    };
+
+    client_name(rt, client, sizeof(client));
+    rt->store = store_open(&options, err);
+    return rt->store ? 0 : err->code;
+}
+
+int runtime_open_bus(struct runtime *rt, bus_delivery_fn delivered, void *ctx, struct err *err)
+{
+    char client[sizeof(rt->instance) + 8];
+    struct bus_options options = {
+        .backend = rt->task->bus,
+        .url = rt->task->redis_url,
+        .prefix = store_prefix(rt->store),
+        .client = client,
+        .delivered = delivered,
+        .delivered_ctx = ctx,
+    };
+
+    client_name(rt, client, sizeof(client));
+    rt->bus = bus_open(&options, err);
+    if (!rt->bus)
+        return err->code;
+    log_info("up: oxbow-%s %s as %s, task %s, bus %s, views %s, incarnation %s", rt->spec->service,
+             OXBOW_VERSION, rt->instance, rt->task->name, rt->task->bus, rt->task->views,
+             rt->incarnation);
+    return 0;
+}
+
+/* The next wait of struct backoff, in slices that a signal ends; a slice after the other is the
+ * caller's. */
+static int64_t pause_length(struct backoff *b)
+{
+    int64_t wait_ms = b->wait_ms;
+
+    b->wait_ms = wait_ms ? wait_ms * 2 : PAUSE_FIRST_MS;
+    if (b->wait_ms > PAUSE_LAST_MS)
+        b->wait_ms = PAUSE_LAST_MS;
+    return wait_ms;
+}
+
+static void sleep_slice(int64_t left_ms)
+{
+    clock_sleep_ms(left_ms < SLICE_MS ? left_ms : SLICE_MS);
+}
+
+/* Waits for the store to answer and to have an incarnation; what is missing is said once. */
+static int wait_for_incarnation(struct runtime *rt, struct err *err)
+{
+    struct log_trouble away = {0};
+    struct log_trouble none = {0};
+    struct backoff backoff = {0};
+
+    for (;;) {
+        int rc = store_incarnation(rt->store, rt->incarnation, err);
+        if (rc == 0)
+            break;
+        rt->incarnation[0] = '\0';
+        if (rc == ERR_NOT_FOUND) {
+            log_trouble_over(&away);
+            backoff_reset(&backoff);
+            log_trouble(&none, "waiting for oxbow-views to begin", NULL);
+            sleep_slice(SLICE_MS);
+        } else if (err->retriable || rc == ERR_DISCONNECTED) {
+            log_trouble(&away, "store", err);
+            for (int64_t left = pause_length(&backoff); left > 0 && !stop_requested();
+                 left -= SLICE_MS)
+                sleep_slice(left);
+        } else {
+            return rc;
+        }
+        if (stop_requested())
+            return err_set(err, ERR_CANCELLED, "asked to stop while waiting for the store");
+    }
+    log_trouble_over(&away);
+    log_trouble_over(&none);
+    return 0;
+}
+
+int runtime_connect(struct runtime *rt, bus_delivery_fn delivered, void *ctx, struct err *err)
+{
+    int rc = runtime_open_store(rt, err);
+
+    if (rc == 0)
+        rc = wait_for_incarnation(rt, err);
+    if (rc != 0)
+        return rc;
+    store_bind(rt->store, rt->incarnation);
+    return runtime_open_bus(rt, delivered, ctx, err);
+}
+
+/* The heartbeat */
+
+static int64_t resident_bytes(void)
+{
+    long total = 0;
+    long resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+
+    if (!f)
+        return 0;
+    if (fscanf(f, "%ld %ld", &total, &resident) != 2)
+        resident = 0;
+    fclose(f);
+    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+}
+
+static int64_t cpu_ms(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+static void put_string(struct buf *out, const char *name, const char *value)
+{
+    json_write_name(out, name);
+    json_write_string(out, value, strlen(value));
+    buf_byte(out, ',');
+}
+
+static void put_int(struct buf *out, const char *name, int64_t value)
+{
+    json_write_name(out, name);
+    json_write_int(out, value);
+    buf_byte(out, ',');
+}
+
+static void write_beat(struct runtime *rt, const char *state)
+{
+    struct buf *out = &rt->beat;
+    char host[256] = "";
+
+    gethostname(host, sizeof(host) - 1);
+    buf_clear(out);
+    buf_byte(out, '{');
+    put_string(out, "service", rt->spec->service);
+    put_string(out, "instance", rt->instance);
+    put_int(out, "pid", getpid());
+    put_string(out, "host", host);
+    put_string(out, "release", OXBOW_VERSION);
+    put_int(out, "started_ms", rt->started_ms);
+    put_int(out, "time_ms", clock_wall_ms());
+    put_int(out, "rss_bytes", resident_bytes());
+    put_int(out, "cpu_ms", cpu_ms());
+    put_string(out, "state", state);
+    buf_text(out, "\"status\":{");
+    buf_append(out, buf_str(&rt->status), rt->status.len);
+    buf_text(out, "},\"telemetry\":");
+    telemetry_write(rt->tm, out);
+    buf_byte(out, '}');
+}
+
+int runtime_beat(struct runtime *rt, const char *state, runtime_status_fn status, void *ctx,
+                 struct err *err)
+{
+    rt->next_beat_ns = clock_mono_ns() + BEAT_EVERY_NS;
+    if (!rt->store || !rt->incarnation[0])
+        return 0;
+
+    int rc = store_check(rt->store, err);
+    if (rc == ERR_REFUSED)
+        return rc;
+    if (rc == 0) {
+        if (status) {
+            buf_clear(&rt->status);
+            status(ctx, &rt->status);
+        }
+        write_beat(rt, state);
+        rc = store_heartbeat_put(rt->store, rt->instance, buf_str(&rt->beat), BEAT_TTL_MS, err);
+    }
+    if (rc != 0)
+        log_trouble(&rt->store_trouble, "store", err);
+    else
+        log_trouble_over(&rt->store_trouble);
+    return 0;
+}
+
+int runtime_tick(struct runtime *rt, const char *state, runtime_status_fn status, void *ctx,
+                 struct err *err)
+{
+    if (clock_mono_ns() < rt->next_beat_ns)
+        return 0;
+    return runtime_beat(rt, state, status, ctx, err);
+}
+
+int runtime_pause(struct runtime *rt, struct log_trouble *trouble, const char *what,
+                  const struct err *cause, struct backoff *backoff, struct err *err)
+{
+    log_trouble(trouble, what, cause);
+
+    int64_t left = pause_length(backoff);
+    int rc = runtime_tick(rt, "waiting", NULL, NULL, err);
+    for (; rc == 0 && left > 0 && !stop_requested(); left -= SLICE_MS) {
+        sleep_slice(left);
+        rc = runtime_tick(rt, "waiting", NULL, NULL, err);
+    }
+    return rc;
+}
+
+int runtime_exit_status(const struct err *err)
+{
+    switch (err->code) {
+    case ERR_OK:
+    case ERR_CANCELLED:
+        return RUNTIME_OK;
+    case ERR_INVALID:
+    case ERR_REFUSED:
+    case ERR_CORRUPT:
+    case ERR_UNSUPPORTED:
+    case ERR_TOO_LARGE:
+        log_error("%s", err->text);
+        return RUNTIME_REFUSED;
+    default:
+        log_error("%s", err->text);
+        return RUNTIME_FAILED;
+    }
+}
