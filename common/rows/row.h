@@ -1,0 +1,67 @@
+/*
+ * Rows of the topics that oxbow-views publishes: `features`, one row a
+ * request, and `learning-queue`, one row a labelled request. Both are JSON
+ * objects with a gapless `seq`; docs/internals.md has their form.
+ *
+ * A reader is made once for a task and then turns texts into doubles in the
+ * order of the task's schema. It copies nothing: what is passed on untouched
+ * (the key, the features, the time) is given as its place in the text. It is
+ * the boundary where a value becomes a feature: a number stays a number, true
+ * and false are 1 and 0, null and an absent name are NaN (missing); a number
+ * that no double holds, a string, an object or an array make the row
+ * unreadable, with a text that names the field.
+ */
+#ifndef OXBOW_ROWS_ROW_H
+#define OXBOW_ROWS_ROW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "learn/schema.h"
+
+struct row_reader_options {
+    const struct schema *schema; /* borrowed: must outlive the reader */
+    const char *key;             /* name of the key's column */
+    const char *label;           /* name of the label's column; NULL for rows of `features` */
+    const char *const *models;   /* names whose served predictions are wanted */
+    size_t n_models;
+};
+
+/* Values point into the text that was read. A member that is absent has type JSON_NULL, text NULL.
+ */
+struct row {
+    uint64_t seq;                   /* 0 when not even that can be read */
+    struct json_value key;          /* a string that is not empty, with its quotes */
+    struct json_value features;     /* the object */
+    struct json_value requested_at; /* a string, or JSON_NULL */
+    double label;                   /* finite; NaN for a reader without a label */
+    uint64_t unknown;               /* features that the schema does not declare: ignored */
+};
+
+struct row_reader;
+
+/* Lifecycle */
+
+/* Copies the names. NULL with ERR_UNSUPPORTED, naming it, for a feature of a kind that cannot be
+ * read. */
+struct row_reader *row_reader_new(const struct row_reader_options *options,
+                                  struct err *err) MUST_CHECK;
+void row_reader_free(struct row_reader *r); /* NULL is fine */
+
+/* Use */
+
+/*
+ * Reads one row; `text` may be NULL (a message without a value). Fills `x` with schema_size()
+ * doubles and `served` with n_models (NaN where the row has no prediction of that name; may be NULL
+ * when n_models is 0). A name that comes twice counts as its last value says.
+ *
+ * ERR_INVALID with a text that names the field. Then ret->seq alone is valid: the row's place in
+ * the sequence, where it can be told, else 0. Does not change the reader: safe from several
+ * threads.
+ */
+int row_reader_read(const struct row_reader *r, const char *text, size_t len, struct row *ret,
+                    double *x, double *served, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,205 @@
+/* Rows of features and of learning-queue: what is read, what is refused and how that is said. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "rows/dead_letter.h"
+#include "rows/row.h"
+
+static const char *const models[] = {"linear", "tree"};
+
+struct fixture {
+    struct schema *schema;
+    struct row_reader *queue; /* rows with a label */
+    struct row_reader *features;
+    struct row row;
+    double x[3];
+    double served[2];
+    struct err err;
+};
+
+static int setup(void **state)
+{
+    static struct fixture f;
+
+    memset(&f, 0, sizeof(f));
+    f.schema = schema_new();
+    assert_int_equal(schema_add(f.schema, "distance", FEATURE_NUMERIC, &f.err), 0);
+    assert_int_equal(schema_add(f.schema, "is_weekend", FEATURE_BOOLEAN, &f.err), 0);
+    assert_int_equal(schema_add(f.schema, "h\xC3\xB6he \"x\"", FEATURE_NUMERIC, &f.err), 0);
+    struct row_reader_options options = {f.schema, "trip_id", "duration", models, 2};
+    f.queue = row_reader_new(&options, &f.err);
+    options.label = NULL;
+    options.n_models = 0;
+    f.features = row_reader_new(&options, &f.err);
+    assert_non_null(f.queue);
+    assert_non_null(f.features);
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    row_reader_free(f->queue);
+    row_reader_free(f->features);
+    schema_free(f->schema);
+    return 0;
+}
+
+static int read_queue(struct fixture *f, const char *text)
+{
+    return row_reader_read(f->queue, text, text ? strlen(text) : 0, &f->row, f->x, f->served,
+                           &f->err);
+}
+
+static bool is_text(const struct json_value *v, const char *text)
+{
+    return v->len == strlen(text) && memcmp(v->text, text, v->len) == 0;
+}
+
+/* A whole row gives its sequence number, its doubles, its label and the places of what is passed
+ * on. */
+static void test_reads_a_row(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(
+        read_queue(f, "{\"seq\":7,\"trip_id\":\"t\\u0031\",\"duration\":512.5,\"features\": "
+                      "{\"distance\":1.5e-3,\"is_weekend\":true,\"h\xC3\xB6he \\\"x\\\"\":-4},"
+                      "\"predictions\":{\"linear\":{\"value\":500,\"version\":\"a-1\"},"
+                      "\"tree\":{\"value\":null,\"version\":\"b-1\"}},"
+                      "\"requested_at\":\"2020-01-01T00:00:00.000Z\",\"outcome_at\":\"x\"}"),
+        0);
+    assert_int_equal(f->row.seq, 7);
+    assert_true(f->row.label == 512.5);
+    assert_true(f->x[0] == 1.5e-3 && f->x[1] == 1 && f->x[2] == -4);
+    assert_true(f->served[0] == 500);
+    assert_true(isnan(f->served[1]));
+    assert_true(is_text(&f->row.key, "\"t\\u0031\""));
+    assert_true(is_text(&f->row.requested_at, "\"2020-01-01T00:00:00.000Z\""));
+    assert_true(is_text(&f->row.features,
+                        "{\"distance\":1.5e-3,\"is_weekend\":true,\"h\xC3\xB6he \\\"x\\\"\":-4}"));
+    assert_int_equal(f->row.unknown, 0);
+}
+
+/* Null and absent features are missing; any order of names will do; undeclared ones are counted. */
+static void test_missing_and_unknown(void **state)
+{
+    struct fixture *f = *state;
+    const char *text = "{\"features\":{\"is_weekend\":0,\"other\":[1],\"distance\":null,\"o\":1},"
+                       "\"trip_id\":\"k\",\"seq\":1}";
+
+    assert_int_equal(row_reader_read(f->features, text, strlen(text), &f->row, f->x, NULL, &f->err),
+                     0);
+    assert_true(isnan(f->x[0]) && f->x[1] == 0 && isnan(f->x[2]));
+    assert_int_equal(f->row.unknown, 2);
+    assert_true(isnan(f->row.label));
+    assert_null(f->row.requested_at.text);
+}
+
+/* What cannot be read is refused with the field's name, and the sequence number is still told. */
+static void test_refusals(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *text;
+        uint64_t seq;
+        const char *said;
+    } cases[] = {
+        {NULL, 0, "no value"},
+        {"{", 0, "not JSON"},
+        {"[1]", 0, "the row is an array"},
+        {"{\"trip_id\":\"a\"}", 0, "seq is absent"},
+        {"{\"seq\":0}", 0, "seq is a number"},
+        {"{\"seq\":1.5}", 0, "seq is"},
+        {"{\"seq\":99999999999999999999}", 0, "seq is"},
+        {"{\"seq\":3,\"trip_id\":7}", 3, "trip_id is a number"},
+        {"{\"seq\":3,\"trip_id\":\"\"}", 3, "trip_id is empty"},
+        {"{\"seq\":3,\"trip_id\":\"a\"}", 3, "features is absent"},
+        {"{\"seq\":3,\"trip_id\":\"a\",\"features\":[]}", 3, "features is an array"},
+        {"{\"seq\":3,\"trip_id\":\"a\",\"features\":{\"distance\":\"1\"}}", 3,
+         "features.distance is a string"},
+        {"{\"seq\":3,\"trip_id\":\"a\",\"features\":{\"distance\":1e999}}", 3,
+         "features.distance is a number that is too large"},
+        {"{\"seq\":3,\"trip_id\":\"a\",\"features\":{\"is_weekend\":2}}", 3,
+         "features.is_weekend is neither"},
+        {"{\"seq\":3,\"trip_id\":\"a\",\"features\":{},\"requested_at\":5}", 3,
+         "requested_at is a number"},
+        {"{\"seq\":3,\"trip_id\":\"a\",\"features\":{}}", 3, "duration, the label, is absent"},
+        {"{\"seq\":3,\"trip_id\":\"a\",\"features\":{},\"duration\":null}", 3,
+         "the label, is null"},
+        {"{\"seq\":3,\"trip_id\":\"a\",\"features\":{},\"duration\":\"x\"}", 3,
+         "duration is a string"},
+        {"{\"seq\":3,\"trip_id\":\"a\",\"features\":{},\"duration\":1,\"predictions\":3}", 3,
+         "predictions is a number"},
+        {"{\"seq\":3,\"trip_id\":\"a\",\"features\":{},\"duration\":1,"
+         "\"predictions\":{\"tree\":{\"value\":\"1\"}}}",
+         3, "prediction of tree is a string"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(read_queue(f, cases[i].text), ERR_INVALID);
+        assert_int_equal(f->row.seq, cases[i].seq);
+        if (!strstr(f->err.text, cases[i].said))
+            fail_msg("case %zu: \"%s\" does not say \"%s\"", i, f->err.text, cases[i].said);
+    }
+}
+
+/* A categorical feature is refused when the reader is made, by name. */
+static void test_categorical(void **state)
+{
+    struct fixture *f = *state;
+    struct row_reader_options options = {f->schema, "k", NULL, NULL, 0};
+
+    assert_int_equal(schema_add(f->schema, "vendor", FEATURE_CATEGORICAL, &f->err), 0);
+    assert_null(row_reader_new(&options, &f->err));
+    assert_int_equal(f->err.code, ERR_UNSUPPORTED);
+    assert_non_null(strstr(f->err.text, "\"vendor\""));
+}
+
+/* A dead letter is a JSON object whatever the bytes were, and its value is cut to 64 kB. */
+static void test_dead_letter(void **state)
+{
+    static char big[70000];
+    struct buf out = BUF_INIT;
+    struct json_value root;
+    struct json_value v;
+    struct err err;
+
+    (void)state;
+    memset(big, 'a', sizeof(big));
+    big[0] = '\xFF';
+    struct dead_letter letter = {.service = "learner",
+                                 .topic = "queue",
+                                 .position = "7-0",
+                                 .reason = "say \"no\"",
+                                 .value = big,
+                                 .value_len = sizeof(big)};
+    dead_letter_write(&letter, &out);
+    assert_int_equal(json_parse(out.data, out.len, &root, &err), 0);
+    assert_true(json_get(&root, "key", &v) && v.type == JSON_NULL);
+    assert_true(json_get(&root, "reason", &v) && json_is(&v, "say \"no\"", 8));
+    assert_true(json_get(&root, "at", &v) && json_is(&v, "1970-01-01T00:00:00.000Z", 24));
+    assert_true(json_get(&root, "value", &v));
+    assert_int_equal(v.len, DEAD_LETTER_VALUE_MAX - 1 + 3 + 2);
+    buf_release(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_reads_a_row, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_missing_and_unknown, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_categorical, setup, teardown),
+        cmocka_unit_test(test_dead_letter),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
