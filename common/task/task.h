@@ -5,11 +5,16 @@
  * task_load() checks everything that can be checked without a server: unknown
  * keys (with the nearest known one), types, ranges, classes and parameters. Its
  * error is one line, "<file>: <path in the file>: what is wrong; what to write",
- * and the program that gets it exits with status 2.
+ * and the program that gets it exits with status 2. JSON that is malformed has
+ * "line N, column N" in place of the path. Comments are those of C, both kinds.
  *
  * The environment overrides addresses and engines, so that one file runs
  * everywhere: OXBOW_BUS, OXBOW_VIEWS, OXBOW_REDIS_URL, OXBOW_DATA_DIR,
- * OXBOW_DURABILITY.
+ * OXBOW_DURABILITY, OXBOW_LOG_LEVEL. One that is set but empty is as if it were
+ * not; a bad value is refused with the variable's name in place of the path.
+ *
+ * The options, with their ranges and defaults, are the table in task_options.c;
+ * task_describe_options() prints it and config/taxi.json shows each of them.
  */
 #ifndef OXBOW_TASK_TASK_H
 #define OXBOW_TASK_TASK_H
@@ -19,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "learn/schema.h"
 
 enum task_start { TASK_START_OLDEST, TASK_START_NEWEST };
@@ -27,18 +33,20 @@ enum task_durability {
     TASK_DURABILITY_MACHINE, /* survives the loss of power: everything is synced first */
 };
 
-#define TASK_BASELINE "baseline" /* the name of the model that always runs beside the others */
-#define TASK_GENERATION_LEN 16   /* hex digits */
+#define TASK_BASELINE       "baseline" /* the name of the model that always runs beside the others */
+#define TASK_GENERATION_LEN 16         /* hex digits */
 
 struct task_model {
-    char *name;     /* "linear-regression" */
-    char *pipeline; /* its pipeline as JSON text, as model_new() takes it */
+    char *name;      /* "linear-regression" */
+    char *pipeline;  /* its pipeline as JSON text, as model_new() takes it */
+    char *canonical; /* the same with every parameter, as model_parameters() gives it */
 };
 
 /* Read-only after task_load(). All strings are owned by the struct. */
 struct task {
     char *file; /* the path that was read */
     char *name; /* "task" */
+    char *kind; /* "regression" */
     char *key;  /* "key": the name of the key's column in the views */
 
     struct {
@@ -55,7 +63,8 @@ struct task {
     char *store;     /* backend of store.h: "redis", or "memory" together with the memory bus */
     char *redis_url; /* for the bus and the store */
     char *data_dir;  /* where SQLite's file lives; made when missing */
-    char *sql_dir;   /* the task's SQL for this engine */
+    char *sql_dir;   /* the task's SQL for this engine: option "sql" (from the file's folder on), or
+                        ../sql/<task>/<views> beside the file's folder */
 
     struct schema *features; /* in the file's order */
     char *label;             /* the label's column in view learning_queue */
@@ -64,26 +73,32 @@ struct task {
     double clip_min;         /* -INFINITY: open */
     double clip_max;         /* INFINITY: open */
 
-    int64_t refresh_seconds;  /* between two publications of a model, and two looks for one */
-    int64_t refresh_rows;     /* or after so many learned rows, if that is sooner */
-    enum task_start start;    /* where a new generation begins */
+    int64_t refresh_seconds; /* between two publications of a model, and two looks for one */
+    int64_t refresh_rows;    /* or after so many learned rows, if that is sooner */
+    enum task_start start;   /* where a new generation begins */
     enum task_durability durability;
-    int64_t max_backlog;      /* rows a stage may wait for the next before producers wait */
-    int64_t max_event_bytes;  /* larger values are dead letters */
-    int64_t retention_seconds; /* rows of the view engine older than this are forgotten (bus time) */
+    int64_t max_backlog;     /* rows a stage may wait for the next before producers wait */
+    int64_t max_event_bytes; /* larger values are dead letters */
+    int64_t
+        retention_seconds;    /* rows of the view engine older than this are forgotten (bus time) */
     int64_t retention_rows;   /* and those beyond so many requests */
     int64_t stream_keep_rows; /* messages kept on a topic after every required reader has passed */
-    int64_t rebuild_rows;     /* the same for learning-queue: how far back a version can be rebuilt */
+    int64_t rebuild_rows; /* the same for learning-queue: how far back a version can be rebuilt */
     int64_t reconcile_seconds; /* how long published rows are kept to be published again */
-    int64_t versions_kept;    /* newest versions of a model that are kept, see store_prune() */
-    int64_t max_model_bytes;  /* of one model, in memory and in the store */
-    int64_t max_categories;   /* a feature */
-    int64_t score_window;     /* rows of the windowed scores */
+    int64_t versions_kept;     /* newest versions of a model that are kept, see store_prune() */
+    int64_t max_model_bytes;   /* of one model, in memory and in the store */
+    int64_t max_categories;    /* a feature */
+    int64_t score_window;      /* rows of the windowed scores */
+    enum log_level log_level;  /* for log_set_level() */
 
     struct task_model *models; /* in the file's order; the baseline is the last */
     size_t n_models;
 };
 
+/*
+ * NULL and the error's text on failure: ERR_NOT_FOUND or ERR_IO when the file cannot be read,
+ * ERR_UNSUPPORTED for what comes with a later version, ERR_TOO_LARGE over 1 MiB, else ERR_INVALID.
+ */
 struct task *task_load(const char *path, struct err *err) MUST_CHECK;
 void task_free(struct task *task); /* NULL is fine */
 
@@ -94,14 +109,18 @@ double task_clip(const struct task *task, double v);
 bool task_label_ok(const struct task *task, double label);
 
 /*
- * The identity of a model's lineage: a hash (XXH64, as 16 hex digits) of everything that decides what
- * its bytes will be: canonical pipeline with all parameters, features, label, label_range, clip, and
- * `sql_hash`, which is the hash of the task's SQL (task_sql_hash).
+ * The identity of a model's lineage: a hash (XXH64, as 16 hex digits) of everything that decides
+ * what its bytes will be: canonical pipeline with all parameters, features, label, label_range,
+ * clip, max_model_bytes, with categorical features max_categories, and `sql_hash`, which is the
+ * hash of the task's SQL (task_sql_hash). `model` is an index of task->models.
  */
 void task_generation(const struct task *task, size_t model, uint64_t sql_hash,
                      char ret[TASK_GENERATION_LEN + 1]);
 
-/* XXH64 over the names and bytes of sql_dir's *.sql files in the order of their names. ERR_IO, ERR_NOT_FOUND when there are none. */
+/*
+ * XXH64 over the names and bytes of sql_dir's *.sql files in the order of their names. ERR_IO;
+ * ERR_NOT_FOUND when there are none.
+ */
 int task_sql_hash(const struct task *task, uint64_t *ret, struct err *err) MUST_CHECK;
 
 /* For `--help`: every option with its default and a sentence, as text. */

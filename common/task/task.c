@@ -1,0 +1,217 @@
+/*
+ * The task file: putting the parts together, what holds between several
+ * options, and the identity of a model's lineage.
+ */
+#include "task/task.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "task/task_read.h"
+
+/* Errors */
+
+static int refuse(struct reader *r, int code, const char *path, const char *fmt, va_list ap)
+{
+    char text[sizeof(r->err->text)];
+
+    vsnprintf(text, sizeof(text), fmt, ap);
+    return err_set(r->err, code, "%s: %.200s: %s", r->task->file, path, text);
+}
+
+int task_refuse(struct reader *r, const char *path, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    int code = refuse(r, ERR_INVALID, path, fmt, ap);
+    va_end(ap);
+    return code;
+}
+
+int task_refuse_as(struct reader *r, int code, const char *path, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    refuse(r, code, path, fmt, ap);
+    va_end(ap);
+    return code;
+}
+
+/* Loading */
+
+/* Two topics of one name would mix what is not alike. */
+static int check_topics(struct reader *r)
+{
+    const struct task *task = r->task;
+    const struct {
+        const char *path;
+        const char *name;
+    } topics[] = {
+        {"topics.requests", task->topics.requests},
+        {"topics.outcomes", task->topics.outcomes},
+        {"topics.predictions", task->topics.predictions},
+        {"topics.features", task->topics.features},
+        {"topics.learning_queue", task->topics.learning_queue},
+        {"topics.dead_letters", task->topics.dead_letters},
+    };
+
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(topics[i].name, topics[j].name) == 0)
+                return task_refuse(r, topics[i].path, "is \"%.60s\", as %s is; choose another",
+                                   topics[i].name, topics[j].path);
+    return 0;
+}
+
+static int check_label(struct reader *r)
+{
+    const struct task *task = r->task;
+
+    if (strcmp(task->label, task->key) == 0)
+        return task_refuse(r, "label", "is the key; name the column of what really happened");
+    if (schema_find(task->features, task->label, strlen(task->label)) >= 0)
+        return task_refuse(r, "label",
+                           "is one of the features: the models would be told the "
+                           "answer; remove it from features");
+    return 0;
+}
+
+/* A relative "sql" is meant from the task file's folder on; the default is beside that folder. */
+static void settle_sql_dir(struct task *task)
+{
+    const char *slash = strrchr(task->file, '/');
+    int n = slash ? (int)(slash - task->file) + 1 : 0;
+    struct buf path = BUF_INIT;
+
+    if (!task->sql_dir)
+        buf_printf(&path, "%.*s../sql/%s/%s", n, task->file, task->name, task->views);
+    else if (task->sql_dir[0] == '/')
+        return;
+    else
+        buf_printf(&path, "%.*s%s", n, task->file, task->sql_dir);
+    free(task->sql_dir);
+    task->sql_dir = buf_detach(&path);
+}
+
+struct task *task_load(const char *path, struct err *err)
+{
+    struct err unwanted;
+    struct task *task = mem_zalloc(1, sizeof(*task));
+    struct reader r = {.task = task, .err = err ? err : &unwanted};
+    struct buf text = BUF_INIT;
+    struct json_value root;
+
+    task->file = mem_strdup(path);
+    int code = task_read_text(&r, &text);
+    if (!code)
+        code = json_parse(text.data, text.len, &root, r.err);
+    if (!code)
+        code = task_read_options(&r, &root);
+    if (!code)
+        code = check_topics(&r);
+    if (!code)
+        code = check_label(&r);
+    buf_release(&text);
+    if (code) {
+        task_free(task);
+        return NULL;
+    }
+
+    task->store = mem_strdup(strcmp(task->bus, "memory") == 0 ? "memory" : "redis");
+    settle_sql_dir(task);
+    return task;
+}
+
+void task_free(struct task *task)
+{
+    if (!task)
+        return;
+    free(task->file);
+    free(task->name);
+    free(task->kind);
+    free(task->key);
+    free(task->topics.requests);
+    free(task->topics.outcomes);
+    free(task->topics.predictions);
+    free(task->topics.features);
+    free(task->topics.learning_queue);
+    free(task->topics.dead_letters);
+    free(task->bus);
+    free(task->views);
+    free(task->store);
+    free(task->redis_url);
+    free(task->data_dir);
+    free(task->sql_dir);
+    schema_free(task->features);
+    free(task->label);
+    for (size_t i = 0; i < task->n_models; i++) {
+        free(task->models[i].name);
+        free(task->models[i].pipeline);
+        free(task->models[i].canonical);
+    }
+    free(task->models);
+    free(task);
+}
+
+/* Use */
+
+double task_clip(const struct task *task, double v)
+{
+    if (v < task->clip_min)
+        return task->clip_min;
+    if (v > task->clip_max)
+        return task->clip_max;
+    return v;
+}
+
+bool task_label_ok(const struct task *task, double label)
+{
+    return isfinite(label) && label >= task->label_min && label <= task->label_max;
+}
+
+/* `[30,null]`; an open end is null. */
+static void write_bounds(struct buf *out, const char *name, double low, double high)
+{
+    json_write_name(out, name);
+    buf_byte(out, '[');
+    json_write_number(out, low);
+    buf_byte(out, ',');
+    json_write_number(out, high);
+    buf_text(out, "],");
+}
+
+void task_generation(const struct task *task, size_t model, uint64_t sql_hash,
+                     char ret[TASK_GENERATION_LEN + 1])
+{
+    struct buf text = BUF_INIT;
+    bool has_categories = false;
+
+    /* One JSON text that says it all: its form must not change, or all lineages begin again. */
+    buf_printf(&text, "{\"pipeline\":%s,\"features\":[", task->models[model].canonical);
+    for (size_t i = 0; i < schema_size(task->features); i++) {
+        enum feature_kind kind = schema_kind(task->features, i);
+
+        buf_printf(&text, "%s[\"%s\",\"%s\"]", i ? "," : "", schema_name(task->features, i),
+                   feature_kind_name(kind));
+        has_categories = has_categories || kind == FEATURE_CATEGORICAL;
+    }
+    buf_printf(&text, "],\"label\":\"%s\",", task->label);
+    write_bounds(&text, "label_range", task->label_min, task->label_max);
+    write_bounds(&text, "clip", task->clip_min, task->clip_max);
+    if (has_categories)
+        buf_printf(&text, "\"max_categories\":%lld,", (long long)task->max_categories);
+    buf_printf(&text, "\"max_model_bytes\":%lld,\"sql\":\"%016llx\"}",
+               (long long)task->max_model_bytes, (unsigned long long)sql_hash);
+
+    snprintf(ret, TASK_GENERATION_LEN + 1, "%016llx",
+             (unsigned long long)XXH64(buf_str(&text), text.len, 0));
+    buf_release(&text);
+}

@@ -1,0 +1,424 @@
+/*
+ * The options of a task file: one table drives the reading of the file, the
+ * environment, the error texts and the listing. task_values.c reads a value by
+ * its option's type; features and models have a file of their own, task_models.c.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/near.h"
+#include "learn/model.h"
+#include "task/task_read.h"
+
+#define AT(field)        .offset = offsetof(struct task, field)
+#define REQUIRED         .required = true
+#define RANGE(low, high) .min = (low), .max = (high)
+#define BILLION          1000000000
+
+static const char *const kinds[] = {"regression", NULL};
+static const char *const later_kinds[] = {"binary_classification", NULL};
+static const char *const buses[] = {"redis", "memory", NULL};
+static const char *const later_buses[] = {"kafka", NULL};
+static const char *const engines[] = {"sqlite", NULL};
+static const char *const later_engines[] = {"materialize", NULL};
+static const char *const starts[] = {
+    [TASK_START_OLDEST] = "oldest", [TASK_START_NEWEST] = "newest", NULL};
+static const char *const durabilities[] = {
+    [TASK_DURABILITY_PROCESS] = "process", [TASK_DURABILITY_MACHINE] = "machine", NULL};
+static const char *const levels[] = {[LOG_LEVEL_DEBUG] = "debug",
+                                     [LOG_LEVEL_INFO] = "info",
+                                     [LOG_LEVEL_WARN] = "warn",
+                                     [LOG_LEVEL_ERROR] = "error",
+                                     NULL};
+
+static const char *check_topic(const char *s)
+{
+    size_t len = strlen(s);
+    bool is_good = len >= 1 && len <= 200 && strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
+
+    for (; *s && is_good; s++)
+        is_good = isascii(*s) && (isalnum((unsigned char)*s) || strchr("._-", *s));
+    return is_good ? NULL : "a topic's name: letters, digits, '.', '_' and '-', at most 200";
+}
+
+static const char *check_url(const char *s)
+{
+    bool is_good = (strncmp(s, "redis://", 8) == 0 && s[8]) || strncmp(s, "unix:///", 8) == 0;
+
+    return is_good ? NULL : "redis://[user:password@]host[:port][/db] or unix:///path";
+}
+
+static const char *check_path(const char *s)
+{
+    return *s && strlen(s) < 4096 ? NULL : "a folder's path";
+}
+
+static const struct option options[] = {
+    {.name = "task",
+     .type = OPTION_TEXT,
+     REQUIRED,
+     AT(name),
+     .check = task_check_slug,
+     .help = "The task's name, in Redis, in file names and on every page."},
+    {.name = "kind",
+     .type = OPTION_CHOICE,
+     .fallback = "\"regression\"",
+     AT(kind),
+     .choices = kinds,
+     .later = later_kinds,
+     .help = "What is predicted: a number."},
+    {.name = "key",
+     .type = OPTION_TEXT,
+     REQUIRED,
+     AT(key),
+     .check = task_check_column,
+     .help = "The column that names a request, in every view."},
+    {.name = "topics.requests",
+     .type = OPTION_TEXT,
+     REQUIRED,
+     AT(topics.requests),
+     .check = check_topic,
+     .help = "Where requests come in."},
+    {.name = "topics.outcomes",
+     .type = OPTION_TEXT,
+     REQUIRED,
+     AT(topics.outcomes),
+     .check = check_topic,
+     .help = "Where what really happened comes in, later."},
+    {.name = "topics.predictions",
+     .type = OPTION_TEXT,
+     .fallback = "\"predictions\"",
+     AT(topics.predictions),
+     .check = check_topic,
+     .help = "Where predictions go out."},
+    {.name = "topics.features",
+     .type = OPTION_TEXT,
+     .fallback = "\"features\"",
+     AT(topics.features),
+     .check = check_topic,
+     .help = "One row a request, from views to inference."},
+    {.name = "topics.learning_queue",
+     .type = OPTION_TEXT,
+     .fallback = "\"learning-queue\"",
+     AT(topics.learning_queue),
+     .check = check_topic,
+     .help = "One row a labelled request, from views to the learner."},
+    {.name = "topics.dead_letters",
+     .type = OPTION_TEXT,
+     .fallback = "\"dead-letters\"",
+     AT(topics.dead_letters),
+     .check = check_topic,
+     .help = "What could not be read, and why."},
+    {.name = "bus",
+     .type = OPTION_CHOICE,
+     .fallback = "\"redis\"",
+     AT(bus),
+     .choices = buses,
+     .later = later_buses,
+     .environment = "OXBOW_BUS",
+     .help = "What carries the topics; \"memory\" is for tests within one process."},
+    {.name = "views",
+     .type = OPTION_CHOICE,
+     .fallback = "\"sqlite\"",
+     AT(views),
+     .choices = engines,
+     .later = later_engines,
+     .environment = "OXBOW_VIEWS",
+     .help = "The engine that runs the task's SQL."},
+    {.name = "redis_url",
+     .type = OPTION_TEXT,
+     .fallback = "\"redis://127.0.0.1:6379/0\"",
+     AT(redis_url),
+     .check = check_url,
+     .is_secret = true,
+     .environment = "OXBOW_REDIS_URL",
+     .help = "The Redis of the bus and of the models."},
+    {.name = "data_dir",
+     .type = OPTION_TEXT,
+     .fallback = "\"oxbow-data\"",
+     AT(data_dir),
+     .check = check_path,
+     .environment = "OXBOW_DATA_DIR",
+     .help = "The folder of SQLite's file, from where the program runs; made when missing."},
+    {.name = "sql",
+     .type = OPTION_TEXT,
+     AT(sql_dir),
+     .check = check_path,
+     .help = "The folder of the task's SQL, from this file's folder; null: ../sql/<task>/<views>."},
+    {.name = "durability",
+     .type = OPTION_ENUM,
+     .fallback = "\"process\"",
+     AT(durability),
+     .choices = durabilities,
+     .environment = "OXBOW_DURABILITY",
+     .help = "What nothing is lost to: the death of any process, or of the machine (slower)."},
+    {.name = "log_level",
+     .type = OPTION_ENUM,
+     .fallback = "\"info\"",
+     AT(log_level),
+     .choices = levels,
+     .environment = "OXBOW_LOG_LEVEL",
+     .help = "The least level that is logged."},
+    {.name = "features",
+     .type = OPTION_FEATURES,
+     REQUIRED,
+     .help = "The columns of view features that the models see, in this order."},
+    {.name = "label",
+     .type = OPTION_TEXT,
+     REQUIRED,
+     AT(label),
+     .check = task_check_column,
+     .help = "The column of view learning_queue that the models predict."},
+    {.name = "label_range",
+     .type = OPTION_BOUNDS,
+     .fallback = "[null, null]",
+     AT(label_min),
+     .help = "Labels outside are counted and shown, never learned or scored."},
+    {.name = "clip",
+     .type = OPTION_BOUNDS,
+     .fallback = "[null, null]",
+     AT(clip_min),
+     .help = "Predictions outside are served as the nearer end."},
+    {.name = "refresh_seconds",
+     .type = OPTION_COUNT,
+     .fallback = "30",
+     AT(refresh_seconds),
+     RANGE(1, 86400),
+     .help = "The learner publishes its models, and inference looks, this often."},
+    {.name = "refresh_rows",
+     .type = OPTION_COUNT,
+     .fallback = "5000",
+     AT(refresh_rows),
+     RANGE(1, BILLION),
+     .help = "Or after so many learned rows, if that is sooner."},
+    {.name = "start",
+     .type = OPTION_ENUM,
+     .fallback = "\"oldest\"",
+     AT(start),
+     .choices = starts,
+     .help = "Where a new or changed model begins: the oldest row that is kept, or the next."},
+    {.name = "score_window",
+     .type = OPTION_COUNT,
+     .fallback = "1000",
+     AT(score_window),
+     RANGE(1, 1000000),
+     .help = "Rows of the windowed scores."},
+    {.name = "max_backlog",
+     .type = OPTION_COUNT,
+     .fallback = "50000",
+     AT(max_backlog),
+     RANGE(1, BILLION),
+     .help = "Rows that may wait for a stage before those who send them wait."},
+    {.name = "max_event_bytes",
+     .type = OPTION_COUNT,
+     .fallback = "1048576",
+     AT(max_event_bytes),
+     RANGE(256, 64 << 20),
+     .help = "Larger events are dead letters."},
+    {.name = "max_model_bytes",
+     .type = OPTION_COUNT,
+     .fallback = "16777216",
+     AT(max_model_bytes),
+     RANGE(MODEL_MIN_BYTES, 512 << 20),
+     .help =
+         "What a model may grow to; part of a model's identity, as it decides what it becomes."},
+    {.name = "max_categories",
+     .type = OPTION_COUNT,
+     .fallback = "1000",
+     AT(max_categories),
+     RANGE(1, 1000000),
+     .help = "Categories that a model keeps apart, a feature."},
+    {.name = "retention.age_seconds",
+     .type = OPTION_COUNT,
+     .fallback = "604800",
+     AT(retention_seconds),
+     RANGE(1, 315360000),
+     .help =
+         "Rows of the view engine older than this are forgotten; their late outcomes with them."},
+    {.name = "retention.rows",
+     .type = OPTION_COUNT,
+     .fallback = "500000",
+     AT(retention_rows),
+     RANGE(1, BILLION),
+     .help = "And those beyond so many requests."},
+    {.name = "stream_keep_rows",
+     .type = OPTION_COUNT,
+     .fallback = "100000",
+     AT(stream_keep_rows),
+     RANGE(0, BILLION),
+     .help = "Messages kept on a topic after all who need them have read them."},
+    {.name = "rebuild_rows",
+     .type = OPTION_COUNT,
+     .fallback = "1000000",
+     AT(rebuild_rows),
+     RANGE(0, BILLION),
+     .help = "The same for the learning queue: how far back a model can be built again."},
+    {.name = "versions_kept",
+     .type = OPTION_COUNT,
+     .fallback = "20",
+     AT(versions_kept),
+     RANGE(1, 1000),
+     .help = "Versions of a model that are kept; older ones thin out over a day."},
+    {.name = "reconcile_seconds",
+     .type = OPTION_COUNT,
+     .fallback = "10",
+     AT(reconcile_seconds),
+     RANGE(1, 3600),
+     .help = "Published rows are kept this long, in case a killed Redis has forgotten them."},
+    {.name = "models",
+     .type = OPTION_MODELS,
+     REQUIRED,
+     .help = "Name to pipeline: preprocessors, then one learner; a baseline runs beside them."},
+};
+
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+/* The whole table */
+
+/* Where the members of the file's objects are found, by option; `text` is NULL for one not given.
+ */
+struct given {
+    struct json_value values[N_OPTIONS];
+};
+
+static int unknown_option(struct reader *r, const char *prefix, const char *path)
+{
+    struct near near = {.wanted = path + strlen(prefix)};
+    char names[N_OPTIONS][64];
+
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        if (strncmp(options[i].name, prefix, strlen(prefix)) != 0)
+            continue;
+        snprintf(names[i], sizeof(names[i]), "%s", options[i].name + strlen(prefix));
+        names[i][strcspn(names[i], ".")] = '\0';
+        near_offer(&near, names[i]);
+    }
+    if (near.name)
+        return task_refuse(r, path, "unknown option; did you mean \"%s\"?", near.name);
+    return task_refuse(r, path, "unknown option; remove it (config/taxi.json shows all there are)");
+}
+
+static int find_values(struct reader *r, const char *prefix, const struct json_value *object,
+                       struct given *given);
+
+/* One member, whose path is `path`: an option, or the object that several are in. */
+static int find_value(struct reader *r, const char *prefix, const char *path,
+                      const struct json_value *v, struct given *given)
+{
+    char group[128];
+
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        if (strcmp(options[i].name, path) == 0) {
+            given->values[i] = *v;
+            return 0;
+        }
+    }
+
+    int n = snprintf(group, sizeof(group), "%s.", path);
+    for (size_t i = 0; i < N_OPTIONS && n < (int)sizeof(group); i++) {
+        if (strncmp(options[i].name, group, (size_t)n) != 0)
+            continue;
+        if (v->type != JSON_OBJECT)
+            return task_wrong_type(r, path, "an object, as in config/taxi.json", v);
+        return find_values(r, group, v, given);
+    }
+    return unknown_option(r, prefix, path);
+}
+
+static int find_values(struct reader *r, const char *prefix, const struct json_value *object,
+                       struct given *given)
+{
+    struct json_iter it;
+    struct json_value key;
+    struct json_value v;
+    int code = 0;
+
+    json_iter_init(&it, object);
+    while (!code && json_next_member(&it, &key, &v)) {
+        char *name = task_string(&key);
+        struct buf path = BUF_INIT;
+
+        buf_printf(&path, "%s%s", prefix, name ? name : "(a name with \\u0000)");
+        if (!name || strchr(name, '.'))
+            code = unknown_option(r, prefix, buf_str(&path));
+        else if (task_is_repeated(object, &key))
+            code = task_refuse(r, buf_str(&path), "is given twice; remove one");
+        else
+            code = find_value(r, prefix, buf_str(&path), &v, given);
+        buf_release(&path);
+        free(name);
+    }
+    return code;
+}
+
+static int read_environment(struct reader *r, const struct option *o)
+{
+    const char *text = o->environment ? getenv(o->environment) : NULL;
+    struct buf quoted = BUF_INIT;
+    struct json_value v;
+
+    if (!text || !*text)
+        return 0;
+    json_write_string(&quoted, text, strlen(text));
+    int code = json_parse(quoted.data, quoted.len, &v, r->err);
+    if (!code)
+        code = task_read_value(r, o, o->environment, &v);
+    buf_release(&quoted);
+    return code;
+}
+
+static int read_option(struct reader *r, const struct option *o, struct json_value *v)
+{
+    int code = 0;
+
+    if (!v->text && o->required)
+        return task_refuse(r, o->name, "is missing. %s", o->help);
+    if (v->type == JSON_NULL && !o->required && !o->fallback)
+        v->text = NULL; /* null is how the file says that it leaves an option to us */
+    if (!v->text && o->fallback)
+        code = json_parse(o->fallback, strlen(o->fallback), v, r->err);
+    if (!code && v->text)
+        code = task_read_value(r, o, o->name, v);
+    return code ? code : read_environment(r, o);
+}
+
+int task_read_options(struct reader *r, const struct json_value *root)
+{
+    struct given given = {.values = {{0}}};
+
+    if (root->type != JSON_OBJECT)
+        return task_wrong_type(r, "the file", "an object, { ... }, as in config/taxi.json", root);
+
+    int code = find_values(r, "", root, &given);
+    for (size_t i = 0; i < N_OPTIONS && !code; i++)
+        code = read_option(r, &options[i], &given.values[i]);
+    return code;
+}
+
+/* The listing */
+
+void task_describe_options(struct buf *out)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const struct option *o = &options[i];
+
+        buf_printf(out, "  %-22s %s\n", o->name, o->help);
+        buf_printf(out, "  %-22s ", "");
+        if (o->choices) {
+            task_list_choices(o->choices, out);
+            buf_text(out, "; ");
+        }
+        if (o->type == OPTION_COUNT)
+            buf_printf(out, "%lld to %lld; ", (long long)o->min, (long long)o->max);
+        if (o->required)
+            buf_text(out, "required");
+        else
+            buf_printf(out, "default %s", o->fallback ? o->fallback : "null");
+        if (o->environment)
+            buf_printf(out, "; %s overrides it", o->environment);
+        buf_byte(out, '\n');
+    }
+}
