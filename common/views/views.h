@@ -38,11 +38,12 @@ struct views;
 /* ---- Lifecycle ---- */
 
 struct views_options {
-    const char *engine;     /* "sqlite" */
-    const char *url;        /* SQLite: path of the file, or ":memory:" */
-    const char *sql_dir;    /* the task's *.sql */
-    const char *key;        /* the key's column in every view */
-    const char *label;      /* the label's column in learning_queue */
+    const char *engine;  /* "sqlite" */
+    const char *url;     /* SQLite: path of the file, or ":memory:" */
+    const char *sql_dir; /* the task's *.sql */
+    uint64_t sql_hash; /* of those files: when it differs from the last time, they are run again */
+    const char *key;   /* the key's column in every view */
+    const char *label; /* the label's column in learning_queue */
     const char *const *features; /* columns of view features that are published, in order */
     size_t n_features;
     const char *topic_names[3]; /* by enum views_input: for dead letters and texts */
@@ -55,8 +56,8 @@ struct views_options {
     /* Appends the bus's spelling of an event's position; NULL: dead letters have none. */
     void (*position_text)(void *ctx, const void *origin, struct buf *out);
     void *position_ctx;
-    bool sync;            /* durability: machine */
-    bool read_only;       /* for audit and monitor: never writes, needs no lock */
+    bool sync;      /* durability: machine */
+    bool read_only; /* for audit and monitor: never writes, needs no lock */
 };
 
 /*
@@ -67,8 +68,9 @@ struct views *views_open(const struct views_options *options, struct err *err) M
 void views_close(struct views *v); /* NULL is fine */
 
 /*
- * Runs the task's SQL where it has changed since the last time; says so in *ret_changed (may be NULL).
- * ERR_INVALID names file and statement, or a view or column that the task needs and that is not there.
+ * Runs the task's SQL where it has changed since the last time; says so in *ret_changed (may be
+ * NULL). ERR_INVALID names file and statement, or a view or column that the task needs and that is
+ * not there.
  */
 int views_apply(struct views *v, bool *ret_changed, struct err *err) MUST_CHECK;
 
@@ -77,7 +79,8 @@ void views_cancel(struct views *v);
 
 /* ---- Incarnation (see store.h) ---- */
 
-/* The database's incarnation, or "" when it has none yet; *ret_announced tells whether views_announce() was called. */
+/* The database's incarnation, or "" when it has none yet; *ret_announced tells whether
+ * views_announce() was called. */
 int views_incarnation(struct views *v, char ret[UUID_TEXT_LEN + 1], bool *ret_announced,
                       struct err *err) MUST_CHECK;
 /* Gives a new database its incarnation; ERR_CONFLICT when it has another. */
@@ -105,18 +108,20 @@ struct views_position {
 };
 
 /*
- * Applies the events in their order, then the positions, in one transaction. `now_ms` is wall time, for
- * retention. What cannot be used is counted and, when unreadable, becomes a row of VIEWS_DEAD_LETTERS;
- * that is no error. On an error nothing was applied.
+ * Applies the events in their order, then the positions, in one transaction. `now_ms` is wall time,
+ * for retention. What cannot be used is counted and, when unreadable, becomes a row of
+ * VIEWS_DEAD_LETTERS; that is no error. On an error nothing was applied.
  */
 int views_ingest(struct views *v, const struct views_event *events, size_t n,
                  const struct views_position *positions, size_t n_positions, int64_t now_ms,
                  struct err *err) MUST_CHECK;
 
 /* The stored position of an input; "" when nothing was read yet. */
-int views_position(struct views *v, enum views_input input, struct buf *ret, struct err *err) MUST_CHECK;
+int views_position(struct views *v, enum views_input input, struct buf *ret,
+                   struct err *err) MUST_CHECK;
 
-/* Notes that the bus lost `n` messages that had been read (a server that came back without its last moments). */
+/* Notes that the bus lost `n` messages that had been read (a server that came back without its last
+ * moments). */
 int views_rewound(struct views *v, enum views_input input, uint64_t n, struct err *err) MUST_CHECK;
 
 /* ---- Changes ---- */
@@ -136,23 +141,26 @@ struct views_row {
 #define VIEWS_TOKEN_MAX 64
 
 struct views_batch {
-    char token[VIEWS_TOKEN_MAX]; /* for views_ack */
-    bool snapshot_complete;      /* false while rows of an initial snapshot are still coming */
+    char token[VIEWS_TOKEN_MAX];  /* for views_ack */
+    bool snapshot_complete;       /* false while rows of an initial snapshot are still coming */
     const struct views_row *rows; /* valid until the next poll or ingest */
     size_t n;
 };
 
 /* 1 and a batch; 0 when nothing changed within `timeout_ms`; <0 on error. */
-int views_poll(struct views *v, int timeout_ms, struct views_batch *ret, struct err *err) MUST_CHECK;
+int views_poll(struct views *v, int timeout_ms, struct views_batch *ret,
+               struct err *err) MUST_CHECK;
 
-/* Everything up to `token` is durable elsewhere. May be made durable later, with the next transaction. */
+/* Everything up to `token` is durable elsewhere. May be made durable later, with the next
+ * transaction. */
 int views_ack(struct views *v, const char *token, struct err *err) MUST_CHECK;
 
 /*
- * Hands out again, by the next polls, the rows of `output` with a seq above `seq`: the bus lost them.
- * ERR_HISTORY_EXPIRED when some of them are kept no longer.
+ * Hands out again, by the next polls, the rows of `output` with a seq above `seq`: the bus lost
+ * them. ERR_HISTORY_EXPIRED when some of them are kept no longer.
  */
-int views_replay(struct views *v, enum views_output output, uint64_t seq, struct err *err) MUST_CHECK;
+int views_replay(struct views *v, enum views_output output, uint64_t seq,
+                 struct err *err) MUST_CHECK;
 
 /* ---- Asking ---- */
 
@@ -165,9 +173,12 @@ int views_columns(struct views *v, const char *view, struct views_column **ret, 
                   struct err *err) MUST_CHECK;
 void views_columns_free(struct views_column *c, size_t n);
 
-/* One row of a query: text of each column, NULL for SQL's NULL. Return 0 to go on, else the query ends with that code. */
-typedef int (*views_query_fn)(void *ctx, size_t n, const char *const *names, const char *const *values);
-int views_query(struct views *v, const char *sql, views_query_fn fn, void *ctx, struct err *err) MUST_CHECK;
+/* One row of a query: text of each column, NULL for SQL's NULL. Return 0 to go on, else the query
+ * ends with that code. */
+typedef int (*views_query_fn)(void *ctx, size_t n, const char *const *names,
+                              const char *const *values);
+int views_query(struct views *v, const char *sql, views_query_fn fn, void *ctx,
+                struct err *err) MUST_CHECK;
 
 /* Pins all queries until views_unpin() to one moment. */
 int views_pin(struct views *v, struct err *err) MUST_CHECK;
@@ -176,34 +187,37 @@ int views_unpin(struct views *v, struct err *err) MUST_CHECK;
 /* ---- Ledger ---- */
 
 /*
- * The terms of the ledger's equations (docs/guarantees.md), at one moment. Those that are `counted` come
- * from counting stored rows, the others from counters kept in the transactions that store the effects:
+ * The terms of the ledger's equations (docs/guarantees.md), at one moment. Those that are `counted`
+ * come from counting stored rows, the others from counters kept in the transactions that store the
+ * effects:
  *
  *   requests_read    = requests_new + requests_duplicate + requests_dead
  *   requests_new     = requests_predicted + requests_pending + requests_expired + requests_refused
- *   predictions_read = predictions_first + predictions_duplicate + predictions_orphan + predictions_dead
- *   predictions_first = requests_predicted
- *   outcomes_read    = outcomes_new + outcomes_duplicate + outcomes_dead
- *   outcomes_new     = outcomes_emitted + outcomes_waiting + outcomes_expired + outcomes_bad_label
+ *   predictions_read = predictions_first + predictions_duplicate + predictions_orphan +
+ * predictions_dead predictions_first = requests_predicted outcomes_read    = outcomes_new +
+ * outcomes_duplicate + outcomes_dead outcomes_new     = outcomes_emitted + outcomes_waiting +
+ * outcomes_expired + outcomes_bad_label
  *                      + outcomes_refused
  *   outcomes_emitted = learning_queue_last;  requests_new - requests_refused = features_last
  */
 struct views_ledger {
     uint64_t requests_read, requests_new, requests_duplicate, requests_dead, requests_refused;
     uint64_t requests_predicted, requests_expired, requests_pending; /* pending: counted */
-    uint64_t predictions_read, predictions_first, predictions_duplicate, predictions_orphan, predictions_dead;
+    uint64_t predictions_read, predictions_first, predictions_duplicate, predictions_orphan,
+        predictions_dead;
     uint64_t outcomes_read, outcomes_new, outcomes_duplicate, outcomes_dead;
-    uint64_t outcomes_emitted, outcomes_expired, outcomes_bad_label, outcomes_waiting; /* waiting: counted */
-    uint64_t outcomes_refused;  /* of requests that view features has no row for */
+    uint64_t outcomes_emitted, outcomes_expired, outcomes_bad_label,
+        outcomes_waiting;                        /* waiting: counted */
+    uint64_t outcomes_refused;                   /* of requests that view features has no row for */
     uint64_t features_last, learning_queue_last; /* last seq: counted */
-    uint64_t rewound[VIEWS_N_INPUTS]; /* messages read that the bus lost afterwards */
-    uint64_t dead_letters;      /* rows given to VIEWS_DEAD_LETTERS */
+    uint64_t rewound[VIEWS_N_INPUTS];            /* messages read that the bus lost afterwards */
+    uint64_t dead_letters;                       /* rows given to VIEWS_DEAD_LETTERS */
 };
 int views_ledger(struct views *v, struct views_ledger *ret, struct err *err) MUST_CHECK;
 
 /*
- * The same without counting: pending, waiting and the last seqs are what the engine keeps in memory. For
- * a heartbeat, every second; an audit counts. Only on a handle that feeds.
+ * The same without counting: pending, waiting and the last seqs are what the engine keeps in
+ * memory. For a heartbeat, every second; an audit counts. Only on a handle that feeds.
  */
 int views_counters(struct views *v, struct views_ledger *ret, struct err *err) MUST_CHECK;
 
@@ -211,6 +225,8 @@ int views_counters(struct views *v, struct views_ledger *ret, struct err *err) M
  * Every member of the ledger by name, for printing. `field` 0, 1, ...; NULL behind the last.
  * *ret_value may be NULL.
  */
-const char *views_ledger_field(const struct views_ledger *ledger, size_t field, uint64_t *ret_value);
+const char *views_ledger_field(const struct views_ledger *ledger, size_t field,
+                               uint64_t *ret_value);
+void views_ledger_set(struct views_ledger *ledger, size_t field, uint64_t value);
 
 #endif
