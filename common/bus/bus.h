@@ -67,9 +67,10 @@ struct bus_header {
 /* A message that was read. Everything it points to is valid until the reader's next call. */
 struct bus_msg {
     const char *topic;
-    int32_t partition; /* 0 where the backend has no partitions */
+    int32_t partition;  /* 0 where the backend has no partitions */
     struct bus_pos pos; /* just after this message */
-    int64_t time_ms;    /* the bus's own clock, when it was appended; 0 when it was given a sequence number */
+    int64_t time_ms;    /* the bus's own clock, when it was appended; 0 when it was given a sequence
+                           number */
     const char *key;    /* NULL for a null key; not NUL-terminated */
     size_t key_len;
     const char *value; /* NULL for a null value (a tombstone) */
@@ -90,9 +91,10 @@ struct bus_record {
     const struct bus_header *headers;
     size_t n_headers;
     /*
-     * Above 0: the message's place in a gapless sequence that its one writer keeps. Where the bus can
-     * (Redis: the entry's id is `<seq>-0`), a number that is not above the last one is answered with
-     * BUS_DUPLICATE, so that publishing again after a crash adds nothing twice. Elsewhere ignored.
+     * Above 0: the message's place in a gapless sequence that its one writer keeps. Where the bus
+     * can (Redis: the entry's id is `<seq>-0`), a number that is not above the last one is answered
+     * with BUS_DUPLICATE, so that publishing again after a crash adds nothing twice. Elsewhere
+     * ignored.
      */
     uint64_t seq;
     void *opaque; /* handed to the delivery callback */
@@ -102,8 +104,8 @@ struct bus_record {
 
 /*
  * The fate of one message: `result` is 0 (durable under the bus's setting, `pos` is its position),
- * BUS_DUPLICATE (it was there already), or a negative code with `err`. Called on the thread that calls
- * bus_publish, bus_poll_deliveries or bus_flush; it must not call the bus.
+ * BUS_DUPLICATE (it was there already), or a negative code with `err`. Called on the thread that
+ * calls bus_publish, bus_poll_deliveries or bus_flush; it must not call the bus.
  */
 typedef void (*bus_delivery_fn)(void *ctx, void *opaque, int result, const struct bus_pos *pos,
                                 const struct err *err);
@@ -116,11 +118,14 @@ struct bus_property {
 };
 
 struct bus_options {
-    const char *backend;  /* "redis", "memory", ... */
-    const char *url;      /* redis://[user:password@]host[:port][/db] or unix:///path; brokers for Kafka */
-    const char *prefix;   /* put before topic names on a shared server: Redis keys are <prefix><topic> */
-    const char *client;   /* the program's name, for the server's own lists */
-    const struct bus_property *properties; /* the backend's own settings; NULL with n_properties 0 */
+    const char *backend; /* "redis", "memory", ... */
+    const char
+        *url; /* redis://[user:password@]host[:port][/db] or unix:///path; brokers for Kafka */
+    const char
+        *prefix; /* put before topic names on a shared server: Redis keys are <prefix><topic> */
+    const char *client; /* the program's name, for the server's own lists */
+    const struct bus_property
+        *properties; /* the backend's own settings; NULL with n_properties 0 */
     size_t n_properties;
     bus_delivery_fn delivered; /* may be NULL: then only bus_flush() reports failures */
     void *delivered_ctx;
@@ -130,8 +135,8 @@ struct bus_options {
 const char *const *bus_backends(void);
 
 /*
- * Opens the bus; all strings are copied. The server need not answer yet. ERR_INVALID for an unknown backend or a bad
- * URL or property.
+ * Opens the bus; all strings are copied. The server need not answer yet. ERR_INVALID for an unknown
+ * backend or a bad URL or property.
  */
 struct bus *bus_open(const struct bus_options *options, struct err *err) MUST_CHECK;
 void bus_close(struct bus *bus); /* NULL is fine; readers must be closed before; does not flush */
@@ -139,27 +144,33 @@ void bus_close(struct bus *bus); /* NULL is fine; readers must be closed before;
 /* Tries the server: 0 when it answers. */
 int bus_ping(struct bus *bus, struct err *err) MUST_CHECK;
 
-/* Makes the topic if it is missing; never changes or deletes one. 0 or negative `partitions`/`replication`: the default. */
+/* Makes the topic if it is missing; never changes or deletes one. 0 or negative
+ * `partitions`/`replication`: the default. */
 int bus_topic_ensure(struct bus *bus, const char *topic, int partitions, int replication,
                      struct err *err) MUST_CHECK;
 
 /* ---- Publishing ---- */
 
-/* Queues one message; sends when enough are queued. ERR_TOO_LARGE when the bus would refuse the size. */
+/* Queues one message; sends when enough are queued. ERR_TOO_LARGE when the bus would refuse the
+ * size. */
 int bus_publish(struct bus *bus, const struct bus_record *rec, struct err *err) MUST_CHECK;
 
-/* Sends what is queued and handles the answers that are there, waiting at most `timeout_ms` for the first. Returns how many messages are still in flight, or <0. */
+/* Sends what is queued and handles the answers that are there, waiting at most `timeout_ms` for the
+ * first. Returns how many messages are still in flight, or <0. */
 int bus_poll_deliveries(struct bus *bus, int timeout_ms, struct err *err) MUST_CHECK;
 
-/* Waits until nothing is in flight. 0 only when every message since the last flush was delivered. ERR_TIMEOUT leaves the rest in flight. */
+/* Waits until nothing is in flight. 0 only when every message since the last flush was delivered.
+ * ERR_TIMEOUT leaves the rest in flight. */
 int bus_flush(struct bus *bus, int timeout_ms, struct err *err) MUST_CHECK;
 
 /*
- * Transactions: messages published and positions consumed become visible together. ERR_UNSUPPORTED where the bus has none. On failure err->retriable means: the
- * same call again; ERR_CONFLICT: bus_tx_abort() and do the work again; ERR_FATAL: reopen.
+ * Transactions: messages published and positions consumed become visible together. ERR_UNSUPPORTED
+ * where the bus has none. On failure err->retriable means: the same call again; ERR_CONFLICT:
+ * bus_tx_abort() and do the work again; ERR_FATAL: reopen.
  */
 int bus_tx_begin(struct bus *bus, struct err *err) MUST_CHECK;
-int bus_tx_send_positions(struct bus *bus, struct bus_reader *group_member, struct err *err) MUST_CHECK;
+int bus_tx_send_positions(struct bus *bus, struct bus_reader *group_member,
+                          struct err *err) MUST_CHECK;
 int bus_tx_commit(struct bus *bus, int timeout_ms, struct err *err) MUST_CHECK;
 int bus_tx_abort(struct bus *bus, struct err *err) MUST_CHECK;
 
@@ -170,27 +181,30 @@ struct bus_reader *bus_reader_open(struct bus *bus, struct err *err) MUST_CHECK;
 
 /*
  * Reads `topic` from `after` on, or seeks there when it is assigned already.
- * Returns 0; 1 when the position lies past the end of the topic (a server that came back without its last
- * moments), and reading goes on from the end; ERR_TRIMMED when entries after the position were trimmed:
- * assign BUS_POS_OLDEST to accept the loss. A topic that does not exist yet is empty.
+ * Returns 0; 1 when the position lies past the end of the topic (a server that came back without
+ * its last moments), and reading goes on from the end; ERR_TRIMMED when entries after the position
+ * were trimmed: assign BUS_POS_OLDEST to accept the loss. A topic that does not exist yet is empty.
  */
 int bus_reader_assign(struct bus_reader *r, const char *topic, int32_t partition,
                       const struct bus_pos *after, struct err *err) MUST_CHECK;
 
 /* Stops or resumes handing out a topic's messages; the position stays. */
-int bus_reader_pause(struct bus_reader *r, const char *topic, bool paused, struct err *err) MUST_CHECK;
+int bus_reader_pause(struct bus_reader *r, const char *topic, bool paused,
+                     struct err *err) MUST_CHECK;
 
 /*
- * Told to a group member, from inside bus_poll, before the effect: partitions given; taken (commit what
- * is done now); lost (taken already: what was not committed is being handed to another, do not commit).
+ * Told to a group member, from inside bus_poll, before the effect: partitions given; taken (commit
+ * what is done now); lost (taken already: what was not committed is being handed to another, do not
+ * commit).
  */
 enum bus_group_event { BUS_ASSIGNED, BUS_REVOKED, BUS_LOST };
-typedef void (*bus_group_fn)(void *ctx, enum bus_group_event event, const char *topic, int32_t partition);
+typedef void (*bus_group_fn)(void *ctx, enum bus_group_event event, const char *topic,
+                             int32_t partition);
 
 /*
- * Joins `group` as `member` (a name that a restarted process has again). A group that is new starts at
- * the oldest message. First come the member's own uncommitted messages; those that another member has
- * left uncommitted for `claim_idle_ms` (0: 30 s) are taken over.
+ * Joins `group` as `member` (a name that a restarted process has again). A group that is new starts
+ * at the oldest message. First come the member's own uncommitted messages; those that another
+ * member has left uncommitted for `claim_idle_ms` (0: 30 s) are taken over.
  */
 struct bus_reader *bus_group_join(struct bus *bus, const char *group, const char *member,
                                   const char *const *topics, size_t n_topics, int claim_idle_ms,
@@ -199,14 +213,15 @@ struct bus_reader *bus_group_join(struct bus *bus, const char *group, const char
 void bus_reader_close(struct bus_reader *r); /* NULL is fine; leaves a group without committing */
 
 /*
- * Waits up to `timeout_ms` (0: does not wait) and gives at most `max` messages a topic. Returns their
- * number >0 and sets *ret to the array; 0 on timeout; <0 on error. A positioned reader asks the server
- * for the next messages before it returns, so that they travel while the caller works.
+ * Waits up to `timeout_ms` (0: does not wait) and gives at most `max` messages a topic. Returns
+ * their number >0 and sets *ret to the array; 0 on timeout; <0 on error. A positioned reader asks
+ * the server for the next messages before it returns, so that they travel while the caller works.
  */
 int bus_poll(struct bus_reader *r, size_t max, int timeout_ms, const struct bus_msg **ret,
              struct err *err) MUST_CHECK;
 
-/* Group: commits every message handed out so far. ERR_CONFLICT when some were taken away meanwhile. */
+/* Group: commits every message handed out so far. ERR_CONFLICT when some were taken away meanwhile.
+ */
 int bus_commit(struct bus_reader *r, struct err *err) MUST_CHECK;
 
 /* ---- Asking ---- */
@@ -223,10 +238,11 @@ int bus_marks(struct bus *bus, const char *topic, int32_t partition, struct bus_
               struct err *err) MUST_CHECK;
 
 /* How many kept messages lie after `pos`; exact where `added` is. */
-int bus_count_after(struct bus *bus, const char *topic, int32_t partition, const struct bus_pos *pos,
-                    uint64_t *ret, struct err *err) MUST_CHECK;
+int bus_count_after(struct bus *bus, const char *topic, int32_t partition,
+                    const struct bus_pos *pos, uint64_t *ret, struct err *err) MUST_CHECK;
 
-/* The newest message: ERR_NOT_FOUND when there is none. *ret points into memory valid until the next call on `bus`. */
+/* The newest message: ERR_NOT_FOUND when there is none. *ret points into memory valid until the
+ * next call on `bus`. */
 int bus_last(struct bus *bus, const char *topic, int32_t partition, struct bus_msg *ret,
              struct err *err) MUST_CHECK;
 
@@ -235,8 +251,8 @@ int bus_group_floor(struct bus *bus, const char *group, const char *topic, int32
                     struct bus_pos *ret, struct err *err) MUST_CHECK;
 
 /*
- * Forgets messages at or before `upto`, but always keeps the newest one. May keep some more; a reader
- * whose position lies before `upto` is then told ERR_TRIMMED.
+ * Forgets messages at or before `upto`, but always keeps the newest one. May keep some more; a
+ * reader whose position lies before `upto` is then told ERR_TRIMMED.
  */
 int bus_trim(struct bus *bus, const char *topic, int32_t partition, const struct bus_pos *upto,
              struct err *err) MUST_CHECK;
@@ -248,7 +264,8 @@ int bus_topic_delete(struct bus *bus, const char *topic, struct err *err) MUST_C
 int bus_pos_compare(const struct bus *bus, const struct bus_pos *a, const struct bus_pos *b);
 /* The backend's own spelling ("1700000000000-0", "42", "oldest", "newest"). */
 void bus_pos_format(const struct bus *bus, const struct bus_pos *pos, struct buf *out);
-int bus_pos_parse(const struct bus *bus, const char *text, struct bus_pos *ret, struct err *err) MUST_CHECK;
+int bus_pos_parse(const struct bus *bus, const char *text, struct bus_pos *ret,
+                  struct err *err) MUST_CHECK;
 
 /* The value of a header, or NULL; its length to *ret_len. */
 const void *bus_msg_header(const struct bus_msg *msg, const char *name, size_t *ret_len);
