@@ -1,0 +1,53 @@
+/*
+ * What a learner counts about one model, as JSON beside each of its versions.
+ *
+ * Two scores. The progressive one: each row is predicted just before it is
+ * learned, over all rows and over the last ones; equal to River's progressive
+ * validation. The served one: the prediction that was logged with the row
+ * against its label, staleness and all. A prediction that is not finite cannot
+ * be scored: it is left out of both, and shows as a smaller `n`.
+ *
+ * The text carries the exact state under "state", so that a learner that
+ * restarts goes on to the last bit.
+ */
+#ifndef OXBOW_LEARNER_SCORES_H
+#define OXBOW_LEARNER_SCORES_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "learn/metrics.h"
+
+struct scores {
+    struct metrics all;
+    struct metrics served;
+    struct metrics_window window; /* of the progressive errors */
+};
+
+/* Lifecycle */
+
+void scores_init(struct scores *s, size_t window); /* window > 0 */
+void scores_release(struct scores *s);
+
+/* Use */
+
+/* `served` is NaN when the row has no logged prediction of this model. */
+void scores_update(struct scores *s, double label, double predicted, double served);
+
+/* Appends the members that people read, without braces: `"mae":...,"rmse":...`; null where n is 0.
+ */
+void scores_write_members(const struct scores *s, struct buf *out);
+
+/* Saving */
+
+/* Appends the whole object: those members and "state". */
+void scores_write(const struct scores *s, struct buf *out);
+
+/*
+ * Reads what scores_write() wrote into scores fresh from _init; a shorter window keeps the newest
+ * errors. ERR_CORRUPT.
+ */
+int scores_read(struct scores *s, const char *text, struct err *err) MUST_CHECK;
+
+#endif
