@@ -141,6 +141,7 @@ struct model *model_load(const void *blob, size_t len, const struct schema *sche
     if (!m)
         return NULL;
 
+    model_set_max_bytes(m, max_bytes);
     m->learned = blob_read_u64(&in);
     m->skipped = blob_read_u64(&in);
     for (size_t i = 0; i < m->n_pre; i++)
@@ -153,7 +154,5 @@ struct model *model_load(const void *blob, size_t len, const struct schema *sche
         model_free(m);
         return NULL;
     }
-
-    model_set_max_bytes(m, max_bytes);
     return m;
 }

@@ -6,10 +6,8 @@
 #include "learn/classes.h"
 
 static const struct learn_class *const classes[] = {
-    &standard_scaler_class,
-    &mean_class,
-    &linear_regression_class,
-    &sgd_class,
+    &standard_scaler_class,          &mean_class, &linear_regression_class, &knn_regressor_class,
+    &hoeffding_tree_regressor_class, &sgd_class,  &tebst_splitter_class,
 };
 
 size_t learn_class_count(void)

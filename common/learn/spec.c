@@ -8,10 +8,10 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "base/near.h"
 #include "base/num.h"
 
 #define NEST_MAX       8                  /* components within components */
-#define NAME_MAX_LEN   64                 /* names longer than this are not like any of ours */
 #define EXACT_INTEGERS 9007199254740992.0 /* 2^53: above it not every integer is a double */
 
 /* Where in the text we are: "[1].linear_regression.l2". */
@@ -34,60 +34,19 @@ static void path_pop(struct path *path, size_t before)
     path->text.data[before] = '\0';
 }
 
-static size_t min3(size_t a, size_t b, size_t c)
+/* "; did you mean ...?", or nothing. */
+static void write_near(const struct near *near, struct buf *out)
 {
-    size_t least = a < b ? a : b;
-
-    return least < c ? least : c;
-}
-
-/* Letters to insert, delete or replace to turn `a` into `b`; both at most NAME_MAX_LEN long. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[NAME_MAX_LEN + 1];
-    size_t m = strlen(b);
-
-    for (size_t j = 0; j <= m; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            row[j] = min3(row[j] + 1, row[j - 1] + 1, replaced);
-        }
-    }
-    return row[m];
-}
-
-/* Keeps the nearest of the names that it is shown. */
-struct nearest {
-    const char *wanted;
-    const char *name; /* NULL: none was near */
-    size_t distance;
-};
-
-static void nearest_offer(struct nearest *nearest, const char *name)
-{
-    size_t distance;
-
-    if (strlen(nearest->wanted) > NAME_MAX_LEN || strlen(name) > NAME_MAX_LEN)
-        return;
-    distance = edit_distance(nearest->wanted, name);
-    if (!nearest->name || distance < nearest->distance) {
-        nearest->name = name;
-        nearest->distance = distance;
-    }
+    if (near->name)
+        buf_printf(out, "; did you mean \"%s\"?", near->name);
 }
 
 static int unknown_class(const struct path *path, enum learn_kind kind, bool or_preprocessor,
                          const char *name, struct err *err)
 {
-    struct nearest nearest = {.wanted = name};
+    struct near near = {.wanted = name};
     struct buf known = BUF_INIT;
+    struct buf hint = BUF_INIT;
     int code;
 
     for (size_t i = 0; i < learn_class_count(); i++) {
@@ -95,11 +54,13 @@ static int unknown_class(const struct path *path, enum learn_kind kind, bool or_
 
         if (class->kind != kind && !(or_preprocessor && class->kind == LEARN_PREPROCESSOR))
             continue;
-        nearest_offer(&nearest, class->name);
+        near_offer(&near, class->name);
         buf_printf(&known, "%s%s", known.len ? ", " : "", class->name);
     }
-    code = err_set(err, ERR_INVALID, "%s: unknown class \"%.60s\"; did you mean \"%s\"? Known: %s",
-                   buf_str(&path->text), name, nearest.name ? nearest.name : "", buf_str(&known));
+    write_near(&near, &hint);
+    code = err_set(err, ERR_INVALID, "%s: unknown class \"%.60s\"%s Known: %s",
+                   buf_str(&path->text), name, hint.len ? buf_str(&hint) : ".", buf_str(&known));
+    buf_release(&hint);
     buf_release(&known);
     return code;
 }
@@ -107,22 +68,24 @@ static int unknown_class(const struct path *path, enum learn_kind kind, bool or_
 static int unknown_param(const struct path *path, const struct learn_class *class, const char *name,
                          struct err *err)
 {
-    struct nearest nearest = {.wanted = name};
+    struct near near = {.wanted = name};
     struct buf known = BUF_INIT;
+    struct buf hint = BUF_INIT;
     int code;
 
     for (size_t i = 0; i < class->n_params; i++) {
-        nearest_offer(&nearest, class->params[i].name);
+        near_offer(&near, class->params[i].name);
         buf_printf(&known, "%s%s", i ? ", " : "", class->params[i].name);
     }
+    write_near(&near, &hint);
     if (class->n_params == 0)
         code = err_set(err, ERR_INVALID, "%s: %s takes no parameters", buf_str(&path->text),
                        class->name);
     else
-        code = err_set(err, ERR_INVALID,
-                       "%s: %s has no parameter of that name; did you mean \"%s\"? Known: %s",
-                       buf_str(&path->text), class->name, nearest.name ? nearest.name : "",
+        code = err_set(err, ERR_INVALID, "%s: %s has no parameter of that name%s Known: %s",
+                       buf_str(&path->text), class->name, hint.len ? buf_str(&hint) : ".",
                        buf_str(&known));
+    buf_release(&hint);
     buf_release(&known);
     return code;
 }

@@ -1,0 +1,109 @@
+/*
+ * Times one model over recorded rows, each predicted and then learned.
+ *
+ *     bench_learners PIPELINE FILE ROWS
+ *
+ * FILE: the number of features as 8 bytes, then rows of that many doubles and a
+ * label, little-endian; learners.py writes it. Prints the nanoseconds a row, the
+ * mean absolute error (to compare with River's), and the bytes of the model.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "learn/metrics.h"
+#include "learn/model.h"
+
+struct rows {
+    size_t width; /* features */
+    size_t n;
+    double *values; /* n rows of width + 1 */
+};
+
+static int read_rows(const char *path, size_t want, struct rows *rows)
+{
+    uint64_t width;
+    FILE *file = fopen(path, "rb");
+
+    if (!file || fread(&width, sizeof(width), 1, file) != 1 || width > SCHEMA_MAX_FEATURES) {
+        fprintf(stderr, "%s: cannot be read\n", path);
+        if (file)
+            fclose(file);
+        return -1;
+    }
+    rows->width = (size_t)width;
+    rows->values = mem_zalloc(want, (rows->width + 1) * sizeof(double));
+    rows->n = fread(rows->values, (rows->width + 1) * sizeof(double), want, file);
+    fclose(file);
+    return 0;
+}
+
+static struct schema *make_schema(size_t width)
+{
+    struct schema *schema = schema_new();
+
+    for (size_t i = 0; i < width; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "f%zu", i);
+        if (schema_add(schema, name, FEATURE_NUMERIC, NULL))
+            abort();
+    }
+    return schema;
+}
+
+static double now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = {0};
+    struct rows rows = {0};
+    struct metrics metrics = {0};
+    double *predicted;
+    double started;
+    double took;
+
+    if (argc != 4) {
+        fprintf(stderr, "usage: bench_learners PIPELINE FILE ROWS\n");
+        return 2;
+    }
+    if (read_rows(argv[2], strtoul(argv[3], NULL, 10), &rows))
+        return 1;
+
+    struct schema *schema = make_schema(rows.width);
+    struct model *m = model_new(argv[1], schema, &err);
+
+    if (!m) {
+        fprintf(stderr, "%s\n", err.text);
+        return 2;
+    }
+    predicted = mem_zalloc(rows.n ? rows.n : 1, sizeof(*predicted));
+
+    started = now_ns();
+    for (size_t i = 0; i < rows.n; i++) {
+        const double *x = rows.values + i * (rows.width + 1);
+
+        predicted[i] = model_predict_one(m, x);
+        model_learn_one(m, x, x[rows.width], 1);
+    }
+    took = now_ns() - started;
+
+    for (size_t i = 0; i < rows.n; i++)
+        metrics_update(&metrics, rows.values[i * (rows.width + 1) + rows.width], predicted[i]);
+    printf("{\"rows\": %zu, \"ns\": %.2f, \"mae\": %.17g, \"bytes\": %zu}\n", rows.n,
+           took / (double)rows.n, metrics_mae(&metrics), model_bytes(m));
+    model_free(m);
+    schema_free(schema);
+    free(predicted);
+    free(rows.values);
+    return 0;
+}

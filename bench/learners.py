@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Races the learners against River's on the same rows, taking turns.
+
+    python learners.py path/to/bench_learners [--rows 20000] [--runs 5]
+
+Run it with a Python that has River. Each row is predicted, then learned. The
+runs alternate, so that a busy machine slows both; the figure is the median.
+"""
+
+import argparse
+import json
+import math
+import platform
+import random
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import river
+from river import dummy, linear_model, neighbors, preprocessing, stats, tree
+
+NAMES = ["passenger_count", "is_weekend", "l1_distance", "avg_speed_by_hour", "hour_cos", "hour_sin"]
+
+
+def scaled(model):
+    return preprocessing.StandardScaler() | model
+
+
+def lazy(window):
+    return neighbors.LazySearch(window_size=window)
+
+
+RACES = {
+    "mean": (["mean"], lambda: dummy.StatisticRegressor(stats.Mean()), 1.0),
+    "standard_scaler + linear_regression": (
+        ["standard_scaler", "linear_regression"],
+        lambda: scaled(linear_model.LinearRegression()),
+        1.0,
+    ),
+    "standard_scaler + hoeffding_tree_regressor": (
+        ["standard_scaler", "hoeffding_tree_regressor"],
+        lambda: scaled(tree.HoeffdingTreeRegressor()),
+        1.0,
+    ),
+    "standard_scaler + knn_regressor": (
+        ["standard_scaler", "knn_regressor"],
+        lambda: scaled(neighbors.KNNRegressor(engine=lazy(1000))),
+        0.25,
+    ),
+}
+
+
+def taxi_rows(n, seed=7):
+    """A synthetic city: six features as the taxi task has them, and a duration in seconds."""
+    rng = random.Random(seed)
+    speed = [18 - 9 * math.exp(-((h - 17) ** 2) / 18) - 6 * math.exp(-((h - 8) ** 2) / 8) for h in range(24)]
+    for _ in range(n):
+        hour = rng.randrange(24)
+        weekend = 1.0 if rng.random() < 2 / 7 else 0.0
+        distance = min(rng.lognormvariate(-3.6, 0.8), 0.5)
+        pace = speed[hour] * (1.25 if weekend else 1.0) * rng.lognormvariate(0, 0.25)
+        x = [
+            float(rng.choice((1, 1, 1, 1, 2, 2, 3, 4, 5, 6))),
+            weekend,
+            distance,
+            speed[hour] / 111.0 / 3600.0,
+            math.cos(2 * math.pi * hour / 24),
+            math.sin(2 * math.pi * hour / 24),
+        ]
+        yield x, 60.0 + distance * 111.0 / pace * 3600.0
+
+
+def run_river(make, rows):
+    model = make()
+    samples = [(dict(zip(NAMES, x)), y) for x, y in rows]
+    error = 0.0
+    started = time.perf_counter()
+    for x, y in samples:
+        error += abs(y - model.predict_one(x))
+        model.learn_one(x, y)
+    return (time.perf_counter() - started) / len(samples) * 1e9, error / len(samples)
+
+
+def run_ours(program, pipeline, path, n):
+    out = subprocess.run([program, json.dumps(pipeline), path, str(n)], check=True, capture_output=True)
+    result = json.loads(out.stdout)
+    return result["ns"], result["mae"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program")
+    parser.add_argument("--rows", type=int, default=20000)
+    parser.add_argument("--runs", type=int, default=5)
+    args = parser.parse_args()
+    rows = list(taxi_rows(args.rows))
+
+    print(f"River {river.__version__}, Python {platform.python_version()}, {args.rows} rows, "
+          f"median of {args.runs}")
+    print(f"{'pipeline':44} {'River us':>9} {'ours us':>9} {'ratio':>7}  MAE")
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(struct.pack("<Q", len(NAMES)))
+        for x, y in rows:
+            file.write(struct.pack(f"<{len(NAMES) + 1}d", *x, y))
+        file.flush()
+        for name, (pipeline, make, share) in RACES.items():
+            n = int(len(rows) * share)
+            theirs, ours = [], []
+            for _ in range(args.runs):
+                theirs.append(run_river(make, rows[:n]))
+                ours.append(run_ours(args.program, pipeline, file.name, n))
+            a = statistics.median(t for t, _ in theirs)
+            b = statistics.median(t for t, _ in ours)
+            same = abs(theirs[0][1] - ours[0][1]) <= 1e-9 * abs(theirs[0][1])
+            print(f"{name:44} {a / 1e3:9.2f} {b / 1e3:9.3f} {a / b:7.0f}  {ours[0][1]:.6f} "
+                  f"{'equal' if same else f'River {theirs[0][1]:.6f}'}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,404 @@
+/*
+ * The Hoeffding tree for regression (FIMT: Ikonomovska, Gama and Dzeroski 2011),
+ * in the order of operations of River's HoeffdingTreeRegressor.
+ *
+ * A leaf observes its samples; each time it has seen grace_period more of them
+ * it looks for the split that reduces the variance of the labels most, and
+ * splits when, by the Hoeffding bound, the second best feature will not turn out
+ * to be better, or when the two are so close that it does not matter (tau).
+ *
+ * River's own memory management is not followed: it starts after a million
+ * samples, from the sizes of Python objects. Ours is one bound on bytes; when it
+ * is passed, the deepest leaves stop observing, and so stop splitting, for good.
+ * They still predict, and their means and models still learn.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "learn/classes.h"
+#include "learn/tree_internal.h"
+
+/* Leaves */
+
+static size_t leaf_bytes(const struct tree *tree, const struct leaf *leaf)
+{
+    return sizeof(*leaf) + (leaf->model ? learner_bytes(leaf->model) : 0) +
+           obs_bytes(&leaf->obs, tree->base.n);
+}
+
+struct leaf *leaf_new(struct tree *tree, const struct stat_var *stats, const struct leaf *parent)
+{
+    struct leaf *leaf = mem_zalloc(1, sizeof(*leaf));
+
+    if (stats)
+        leaf->stats = *stats;
+    leaf->last_attempt = leaf->stats.mean.n;
+    leaf->active = true;
+    if (parent) {
+        leaf->depth = parent->depth + 1;
+        leaf->fmse_mean = parent->fmse_mean;
+        leaf->fmse_model = parent->fmse_model;
+    }
+    if (tree->params->leaf_prediction != LEAF_MEAN)
+        leaf->model = parent ? learner_clone(parent->model)
+                             : learner_new(tree->params->leaf_model, tree->base.n);
+    tree->n_leaves++;
+    tree->n_active++;
+    tree->bytes += leaf_bytes(tree, leaf);
+    return leaf;
+}
+
+void leaf_free(struct tree *tree, struct leaf *leaf)
+{
+    tree->n_leaves--;
+    tree->n_active -= leaf->active;
+    tree->bytes -= leaf_bytes(tree, leaf);
+    obs_release(&leaf->obs);
+    learner_free(leaf->model);
+    free(leaf);
+}
+
+void leaf_deactivate(struct tree *tree, struct leaf *leaf)
+{
+    tree->n_active -= leaf->active;
+    tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
+    leaf->active = false;
+    obs_release(&leaf->obs);
+}
+
+static void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w)
+{
+    const struct tree_params *params = tree->params;
+
+    if (params->leaf_prediction == LEAF_ADAPTIVE) {
+        double mean_error = y - leaf->stats.mean.mean;
+        double model_error = y - learner_predict(leaf->model, x);
+        double decay = params->model_selector_decay;
+
+        leaf->fmse_mean = decay * leaf->fmse_mean + mean_error * mean_error;
+        leaf->fmse_model = decay * leaf->fmse_model + model_error * model_error;
+    }
+    stat_var_update(&leaf->stats, y, w);
+    if (leaf->active) {
+        tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
+        obs_learn(&leaf->obs, tree->base.n, x, y, w, tree->digits);
+        tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
+    }
+    if (leaf->model)
+        learner_learn(leaf->model, x, y, w);
+}
+
+static double leaf_predict(const struct leaf *leaf, const double *x)
+{
+    /* Without a choice to make, both errors stay 0. */
+    if (!leaf->model || leaf->fmse_mean < leaf->fmse_model)
+        return leaf->stats.mean.mean;
+    return learner_predict(leaf->model, x);
+}
+
+/* Walking */
+
+static double total_weight(const struct tree *tree, uint32_t at)
+{
+    const struct tree_node *node = &tree->nodes[at];
+
+    if (node->leaf)
+        return node->leaf->stats.mean.n;
+    return total_weight(tree, node->left) + total_weight(tree, node->right);
+}
+
+/* The node of the leaf for x; at a branch on a missing feature, the more travelled side. */
+static uint32_t find_leaf(const struct tree *tree, const double *x, bool *ret_missing)
+{
+    uint32_t at = 0;
+
+    *ret_missing = false;
+    while (!tree->nodes[at].leaf) {
+        const struct tree_node *node = &tree->nodes[at];
+        double v = x[node->feature];
+        bool right = v > node->threshold;
+
+        if (isnan(v)) {
+            *ret_missing = true;
+            right = total_weight(tree, node->left) < total_weight(tree, node->right);
+        }
+        at = right ? node->right : node->left;
+    }
+    return at;
+}
+
+/* Growing */
+
+uint32_t tree_add_node(struct tree *tree)
+{
+    if (tree->n_nodes == tree->cap) {
+        tree->cap = tree->cap ? 2 * tree->cap : 16;
+        tree->nodes = mem_realloc(tree->nodes, tree->cap, sizeof(*tree->nodes));
+    }
+    tree->nodes[tree->n_nodes] = (struct tree_node){0};
+    tree->bytes += sizeof(struct tree_node);
+    return tree->n_nodes++;
+}
+
+static void split_leaf(struct tree *tree, uint32_t at, const struct split *split)
+{
+    struct leaf *parent = tree->nodes[at].leaf;
+    uint32_t left = tree_add_node(tree);
+    uint32_t right = tree_add_node(tree);
+
+    tree->nodes[left].leaf = leaf_new(tree, &split->left, parent);
+    tree->nodes[right].leaf = leaf_new(tree, &split->right, parent);
+    tree->nodes[at] = (struct tree_node){
+        .threshold = split->threshold, .feature = split->feature, .left = left, .right = right};
+    leaf_free(tree, parent);
+}
+
+/* The two best splits over all features; of equal ones the feature seen later is better. */
+static void best_splits(struct tree *tree, const struct leaf *leaf, struct split *best,
+                        struct split *second)
+{
+    const struct observers *obs = &leaf->obs;
+    double min_samples = (double)tree->params->min_samples_split;
+    struct split split;
+
+    /* Not to split is the first candidate. */
+    *best = (struct split){.merit = -(double)INFINITY, .feature = TREE_NONE};
+    *second = *best;
+    for (uint32_t i = 0; i < obs->n_order; i++) {
+        obs_best_split(&tree->walk, obs, obs_order(obs, tree->base.n)[i], &leaf->stats, min_samples,
+                       &split);
+        if (split.merit >= best->merit) {
+            *second = *best;
+            *best = split;
+        } else if (split.merit >= second->merit) {
+            *second = split;
+        }
+    }
+}
+
+static void attempt_split(struct tree *tree, uint32_t at)
+{
+    const struct tree_params *params = tree->params;
+    struct leaf *leaf = tree->nodes[at].leaf;
+    double min_samples = (double)params->min_samples_split;
+    double bound = sqrt(log(1 / params->delta) / (2 * leaf->stats.mean.n));
+    struct split best;
+    struct split second;
+    double ratio;
+
+    leaf->last_attempt = leaf->stats.mean.n;
+    best_splits(tree, leaf, &best, &second);
+    if (!(best.merit > 0))
+        return;
+    ratio = second.merit / best.merit;
+    if (ratio < 1 - bound || bound < params->tau) {
+        split_leaf(tree, at, &best);
+        return;
+    }
+    if (!(second.merit > 0))
+        return;
+
+    tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
+    for (uint32_t i = 0; i < leaf->obs.n_order; i++)
+        obs_forget_bad(&tree->walk, &leaf->obs, obs_order(&leaf->obs, tree->base.n)[i],
+                       &leaf->stats, min_samples, best.merit, ratio - 2 * bound);
+    tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
+}
+
+/* Staying within memory */
+
+struct candidate {
+    struct leaf *leaf;
+    uint32_t order; /* from left to right */
+};
+
+static int compare_candidates(const void *a, const void *b)
+{
+    const struct candidate *ca = a;
+    const struct candidate *cb = b;
+
+    if (ca->leaf->depth != cb->leaf->depth)
+        return ca->leaf->depth > cb->leaf->depth ? -1 : 1;
+    return ca->order < cb->order ? -1 : ca->order > cb->order;
+}
+
+/* Deactivates the deepest leaves, from left to right, until an eighth of the bound is free. */
+static void enforce_bound(struct tree *tree)
+{
+    struct candidate *candidates = mem_zalloc(tree->n_active, sizeof(*candidates));
+    uint32_t n = 0;
+
+    tree->walk.n = 0;
+    walk_push(&tree->walk, 0);
+    while (tree->walk.n) {
+        const struct tree_node *node = &tree->nodes[walk_pop(&tree->walk)];
+
+        if (!node->leaf) {
+            walk_push(&tree->walk, node->right);
+            walk_push(&tree->walk, node->left);
+        } else if (node->leaf->active) {
+            candidates[n] = (struct candidate){.leaf = node->leaf, .order = n};
+            n++;
+        }
+    }
+    qsort(candidates, n, sizeof(*candidates), compare_candidates);
+    for (uint32_t i = 0; i < n && tree->bytes > tree->max_bytes / 8 * 7; i++) {
+        leaf_deactivate(tree, candidates[i].leaf);
+        tree->n_deactivated++;
+    }
+    free(candidates);
+}
+
+static void tree_set_max_bytes(struct learner *lrn, size_t max)
+{
+    struct tree *tree = (struct tree *)lrn;
+
+    tree->max_bytes = max;
+    if (tree->bytes > max && tree->n_active)
+        enforce_bound(tree);
+}
+
+/* The learner */
+
+static struct learner *tree_create(const struct component *component, size_t n)
+{
+    const struct tree_params *params = component->params;
+    struct tree *tree = mem_zalloc(1, sizeof(*tree));
+
+    tree->base.ops = component->class->learner;
+    tree->base.n = n;
+    tree->params = params;
+    tree->max_depth = params->max_depth < TREE_MAX_DEPTH ? params->max_depth : TREE_MAX_DEPTH;
+    tree->digits = (unsigned)((const struct tebst_params *)params->splitter->params)->digits;
+    tree->bytes = sizeof(*tree);
+    tree->max_bytes = SIZE_MAX;
+    tree->nodes = NULL;
+    tree_add_node(tree);
+    tree->nodes[0].leaf = leaf_new(tree, NULL, NULL);
+    return &tree->base;
+}
+
+static void tree_free(struct learner *lrn)
+{
+    struct tree *tree = (struct tree *)lrn;
+
+    for (uint32_t i = 0; i < tree->n_nodes; i++) {
+        if (tree->nodes[i].leaf)
+            leaf_free(tree, tree->nodes[i].leaf);
+    }
+    free(tree->nodes);
+    free(tree->walk.at);
+    free(tree);
+}
+
+static void tree_learn(struct learner *lrn, const double *x, double y, double weight)
+{
+    struct tree *tree = (struct tree *)lrn;
+    bool missing;
+    uint32_t at = find_leaf(tree, x, &missing);
+    struct leaf *leaf = tree->nodes[at].leaf;
+
+    leaf_learn(tree, leaf, x, y, weight);
+    /* As in River, a sample that had to guess its way does not make a leaf split. */
+    if (leaf->active && !missing) {
+        double grace = (double)tree->params->grace_period;
+
+        if (leaf->depth >= tree->max_depth)
+            leaf_deactivate(tree, leaf);
+        else if (leaf->stats.mean.n - leaf->last_attempt >= grace)
+            attempt_split(tree, at);
+    }
+    if (tree->bytes > tree->max_bytes && tree->n_active)
+        enforce_bound(tree);
+}
+
+static double tree_predict(const struct learner *lrn, const double *x)
+{
+    const struct tree *tree = (const struct tree *)lrn;
+    bool missing;
+
+    return leaf_predict(tree->nodes[find_leaf(tree, x, &missing)].leaf, x);
+}
+
+static size_t tree_bytes(const struct learner *lrn)
+{
+    return ((const struct tree *)lrn)->bytes;
+}
+
+static const struct learner_ops ops = {
+    .create = tree_create,
+    .free = tree_free,
+    .clone = NULL,
+    .learn = tree_learn,
+    .predict = tree_predict,
+    .save = tree_save,
+    .load = tree_load,
+    .bytes = tree_bytes,
+    .set_max_bytes = tree_set_max_bytes,
+    .inspect = tree_inspect,
+};
+
+static const char *const leaf_predictions[] = {
+    [LEAF_MEAN] = "mean",
+    [LEAF_MODEL] = "model",
+    [LEAF_ADAPTIVE] = "adaptive",
+    NULL,
+};
+
+#define PARAM(field) .name = #field, .offset = offsetof(struct tree_params, field)
+
+static const struct learn_param params[] = {
+    {PARAM(grace_period), .type = PARAM_COUNT, .fallback = 200, .min = 1, .max = 1e9,
+     .help = "Weight of samples that a leaf sees between two looks for a split."},
+    {PARAM(max_depth), .type = PARAM_COUNT, .optional = true, .min = 0, .max = TREE_MAX_DEPTH,
+     .help = "Deepest level at which there are leaves, the root being 0; null: no limit but 980."},
+    {PARAM(delta), .type = PARAM_REAL, .fallback = 1e-7, .max = 1, .above_min = true,
+     .help = "Probability that a split is not the right one; nearer to 0 waits longer."},
+    {PARAM(tau), .type = PARAM_REAL, .fallback = 0.05, .max = 1,
+     .help = "Hoeffding bound below which the better of two equally good splits is taken."},
+    {PARAM(leaf_prediction), .type = PARAM_CHOICE, .fallback = LEAF_ADAPTIVE,
+     .choices = leaf_predictions,
+     .help = "What a leaf answers: its mean, its model, or whichever was better lately."},
+    {PARAM(leaf_model), .type = PARAM_CLASS, .kind = LEARN_REGRESSOR,
+     .fallback_class = "linear_regression",
+     .help = "The model in each leaf, unless leaf_prediction is \"mean\"."},
+    {PARAM(model_selector_decay), .type = PARAM_REAL, .fallback = 0.95, .max = 1,
+     .help = "How slowly \"adaptive\" forgets old errors: 1 never, 0 at once."},
+    {PARAM(splitter), .type = PARAM_CLASS, .kind = LEARN_SPLITTER,
+     .fallback_class = "tebst_splitter", .help = "How a leaf observes a feature."},
+    {PARAM(min_samples_split), .type = PARAM_COUNT, .fallback = 5, .max = 1e9,
+     .help = "Least weight of samples on each side of a split."},
+    {PARAM(binary_split), .type = PARAM_FLAG,
+     .help = "Only splits in two. Those on numbers always are: there are no others yet."},
+};
+
+const struct learn_class hoeffding_tree_regressor_class = {
+    .name = "hoeffding_tree_regressor",
+    .river = "tree.HoeffdingTreeRegressor",
+    .help = "A tree that grows as samples come, with a mean and a linear model in each leaf.",
+    .kind = LEARN_REGRESSOR,
+    .params = params,
+    .n_params = sizeof(params) / sizeof(params[0]),
+    .params_size = sizeof(struct tree_params),
+    .learner = &ops,
+};
+
+static const struct learn_param tebst_params[] = {
+    {.name = "digits",
+     .offset = offsetof(struct tebst_params, digits),
+     .type = PARAM_COUNT,
+     .fallback = 1,
+     .max = 9,
+     .help = "Decimals that values are rounded to: more find better splits and take more memory."},
+};
+
+const struct learn_class tebst_splitter_class = {
+    .name = "tebst_splitter",
+    .river = "tree.splitter.TEBSTSplitter",
+    .help = "A search tree of the rounded values of a feature.",
+    .kind = LEARN_SPLITTER,
+    .params = tebst_params,
+    .n_params = sizeof(tebst_params) / sizeof(tebst_params[0]),
+    .params_size = sizeof(struct tebst_params),
+};

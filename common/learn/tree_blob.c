@@ -1,0 +1,303 @@
+/*
+ * Saving, loading and showing the regression tree.
+ *
+ * Nodes come in preorder, left before right, those of the tree and those of the
+ * search trees in its leaves: links need not be written, and whatever is read is
+ * a tree.
+ *
+ *     8   leaves deactivated, ever
+ *     then each node of the tree:
+ *     1   KIND_BRANCH, KIND_LEAF, or KIND_ACTIVE for a leaf that observes
+ *         branch: 4 feature, 8 threshold
+ *         leaf:   24 statistics, 8 weight at the last attempt, 16 faded errors, the model
+ *         active: 4 features seen, then for each in the order they were seen:
+ *                 4 feature, 8 nodes, then each node: 8 value, 24 statistics, 1 sides
+ */
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "learn/schema.h"
+#include "learn/tree_internal.h"
+
+enum node_kind { KIND_BRANCH = 1, KIND_LEAF = 2, KIND_ACTIVE = 3 };
+
+#define SIDE_LEFT      1
+#define SIDE_RIGHT     2
+#define OBS_NODE_BYTES 33 /* of one in the blob */
+
+static void write_var(struct buf *out, const struct stat_var *var)
+{
+    blob_write_f64(out, var->mean.n);
+    blob_write_f64(out, var->mean.mean);
+    blob_write_f64(out, var->s);
+}
+
+static void read_var(struct blob_reader *in, struct stat_var *var)
+{
+    var->mean.n = blob_read_f64(in);
+    var->mean.mean = blob_read_f64(in);
+    var->s = blob_read_f64(in);
+}
+
+/* Observers */
+
+static void save_observer(struct walk *walk, const struct observers *obs, uint32_t root,
+                          struct buf *out)
+{
+    size_t count_at = out->len;
+    struct buf count_bytes = BUF_INIT;
+    uint64_t count = 0;
+
+    blob_write_u64(out, 0);
+    walk->n = 0;
+    if (root != TREE_NONE)
+        walk_push(walk, root);
+    for (; walk->n; count++) {
+        const struct obs_node *node = &obs->nodes[walk_pop(walk)];
+        int sides =
+            (node->left != TREE_NONE ? SIDE_LEFT : 0) | (node->right != TREE_NONE ? SIDE_RIGHT : 0);
+
+        blob_write_f64(out, node->key);
+        write_var(out, &node->var);
+        blob_write_u8(out, (uint8_t)sides);
+        if (node->right != TREE_NONE)
+            walk_push(walk, node->right);
+        if (node->left != TREE_NONE)
+            walk_push(walk, node->left);
+    }
+    blob_write_u64(&count_bytes, count);
+    memcpy(out->data + count_at, count_bytes.data, count_bytes.len);
+    buf_release(&count_bytes);
+}
+
+/* On the stack: nodes that still wait for a side, each with which one it is. */
+static void load_observer(struct walk *walk, struct observers *obs, uint32_t *root,
+                          struct blob_reader *in)
+{
+    size_t count = blob_read_count(in, OBS_NODE_BYTES, UINT32_MAX / 2);
+
+    walk->n = 0;
+    *root = TREE_NONE;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t at = obs_take(obs);
+        struct obs_node *node = &obs->nodes[at];
+        int sides;
+
+        node->key = blob_read_f64(in);
+        read_var(in, &node->var);
+        sides = blob_read_u8(in);
+        node->left = TREE_NONE;
+        node->right = TREE_NONE;
+        if (i == 0) {
+            *root = at;
+        } else if (walk->n) {
+            uint32_t side = walk_pop(walk);
+            struct obs_node *parent = &obs->nodes[walk_pop(walk)];
+
+            if (side == SIDE_LEFT)
+                parent->left = at;
+            else
+                parent->right = at;
+        } else {
+            blob_fail(in, "an observer has a node that belongs nowhere");
+            return;
+        }
+        if (sides & SIDE_RIGHT) {
+            walk_push(walk, at);
+            walk_push(walk, SIDE_RIGHT);
+        }
+        if (sides & SIDE_LEFT) {
+            walk_push(walk, at);
+            walk_push(walk, SIDE_LEFT);
+        }
+    }
+    if (walk->n)
+        blob_fail(in, "an observer lacks nodes");
+}
+
+static void load_observers(struct tree *tree, struct leaf *leaf, struct blob_reader *in)
+{
+    size_t n = tree->base.n;
+    uint32_t n_order = blob_read_u32(in);
+
+    if (n_order > n) {
+        blob_fail(in, "a leaf has seen more features than there are");
+        return;
+    }
+    if (n_order == 0)
+        return;
+
+    obs_start(&leaf->obs, n);
+    for (uint32_t i = 0; i < n_order; i++) {
+        uint32_t j = blob_read_u32(in);
+
+        if (blob_failed(in) || j >= n || obs_seen(&leaf->obs, j)) {
+            blob_fail(in, "a leaf has seen a feature that is not there, or one twice");
+            return;
+        }
+        obs_order(&leaf->obs, n)[leaf->obs.n_order++] = j;
+        load_observer(&tree->walk, &leaf->obs, &leaf->obs.root[j], in);
+    }
+}
+
+/* Leaves */
+
+static void save_leaf(struct walk *walk, const struct leaf *leaf, size_t n, struct buf *out)
+{
+    blob_write_u8(out, leaf->active ? KIND_ACTIVE : KIND_LEAF);
+    write_var(out, &leaf->stats);
+    blob_write_f64(out, leaf->last_attempt);
+    blob_write_f64(out, leaf->fmse_mean);
+    blob_write_f64(out, leaf->fmse_model);
+    if (leaf->model)
+        learner_save(leaf->model, out);
+    if (!leaf->active)
+        return;
+    blob_write_u32(out, leaf->obs.n_order);
+    for (uint32_t i = 0; i < leaf->obs.n_order; i++) {
+        uint32_t j = obs_order(&leaf->obs, n)[i];
+
+        blob_write_u32(out, j);
+        save_observer(walk, &leaf->obs, leaf->obs.root[j], out);
+    }
+}
+
+static struct leaf *load_leaf(struct tree *tree, uint32_t depth, bool active,
+                              struct blob_reader *in)
+{
+    struct leaf *leaf = leaf_new(tree, NULL, NULL);
+
+    leaf->depth = depth;
+    read_var(in, &leaf->stats);
+    leaf->last_attempt = blob_read_f64(in);
+    leaf->fmse_mean = blob_read_f64(in);
+    leaf->fmse_model = blob_read_f64(in);
+    if (leaf->model)
+        learner_load(leaf->model, in);
+    if (active) {
+        load_observers(tree, leaf, in);
+        tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
+    } else {
+        leaf_deactivate(tree, leaf);
+    }
+    return leaf;
+}
+
+/* The tree */
+
+void tree_save(const struct learner *lrn, struct buf *out)
+{
+    const struct tree *tree = (const struct tree *)lrn;
+    struct walk walk = {0}; /* our own: saving changes nothing in the tree */
+    struct walk inner = {0};
+
+    blob_write_u64(out, tree->n_deactivated);
+    walk_push(&walk, 0);
+    while (walk.n) {
+        const struct tree_node *node = &tree->nodes[walk_pop(&walk)];
+
+        if (node->leaf) {
+            save_leaf(&inner, node->leaf, lrn->n, out);
+            continue;
+        }
+        blob_write_u8(out, KIND_BRANCH);
+        blob_write_u32(out, node->feature);
+        blob_write_f64(out, node->threshold);
+        walk_push(&walk, node->right);
+        walk_push(&walk, node->left);
+    }
+    free(walk.at);
+    free(inner.at);
+}
+
+/* Reads the node `at` of `depth`, and all below it. */
+static void load_node(struct tree *tree, uint32_t at, uint32_t depth, struct blob_reader *in)
+{
+    int kind = blob_read_u8(in);
+    uint32_t left;
+    uint32_t right;
+
+    if (kind == KIND_LEAF || kind == KIND_ACTIVE) {
+        struct leaf *leaf = load_leaf(tree, depth, kind == KIND_ACTIVE, in);
+
+        tree->nodes[at].leaf = leaf;
+        return;
+    }
+    if (kind != KIND_BRANCH)
+        blob_fail(in, "a node of the tree is of no known kind");
+    if (depth >= TREE_MAX_DEPTH)
+        blob_fail(in, "the tree is deeper than it may be");
+    if (tree->bytes / 2 > tree->max_bytes)
+        blob_fail(in, "the tree needs more memory than it may have");
+    tree->nodes[at].feature = blob_read_u32(in);
+    tree->nodes[at].threshold = blob_read_f64(in);
+    if (tree->nodes[at].feature >= tree->base.n)
+        blob_fail(in, "a branch is on a feature that is not there");
+    if (blob_failed(in))
+        return;
+
+    left = tree_add_node(tree);
+    right = tree_add_node(tree);
+    tree->nodes[at].left = left;
+    tree->nodes[at].right = right;
+    load_node(tree, left, depth + 1, in);
+    if (!blob_failed(in))
+        load_node(tree, right, depth + 1, in);
+}
+
+void tree_load(struct learner *lrn, struct blob_reader *in)
+{
+    struct tree *tree = (struct tree *)lrn;
+
+    leaf_free(tree, tree->nodes[0].leaf);
+    tree->nodes[0].leaf = NULL;
+    tree->n_deactivated = blob_read_u64(in);
+    load_node(tree, 0, 0, in);
+}
+
+/* Showing */
+
+struct shape {
+    uint32_t branches;
+    uint32_t leaves;
+    uint32_t inactive;
+    uint32_t height; /* levels: 1 for a single leaf */
+};
+
+static void inspect_node(const struct tree *tree, uint32_t at, uint32_t level,
+                         const struct schema *schema, struct shape *shape, struct buf *out)
+{
+    const struct tree_node *node = &tree->nodes[at];
+    const char *name;
+
+    if (level > shape->height)
+        shape->height = level;
+    if (node->leaf) {
+        shape->leaves++;
+        shape->inactive += !node->leaf->active;
+        return;
+    }
+    name = schema_name(schema, node->feature);
+    buf_text(out, shape->branches++ ? ",{\"feature\":" : "{\"feature\":");
+    json_write_string(out, name, strlen(name));
+    buf_text(out, ",\"threshold\":");
+    json_write_number(out, node->threshold);
+    buf_byte(out, '}');
+    inspect_node(tree, node->left, level + 1, schema, shape, out);
+    inspect_node(tree, node->right, level + 1, schema, shape, out);
+}
+
+void tree_inspect(const struct learner *lrn, const struct schema *schema, struct buf *out)
+{
+    const struct tree *tree = (const struct tree *)lrn;
+    struct shape shape = {0};
+
+    buf_text(out, ",\"splits\":[");
+    inspect_node(tree, 0, 1, schema, &shape, out);
+    buf_printf(out,
+               "],\"nodes\":%u,\"leaves\":%u,\"inactive_leaves\":%u,\"height\":%u,"
+               "\"deactivated_leaves\":%llu",
+               shape.branches + shape.leaves, shape.leaves, shape.inactive, shape.height,
+               (unsigned long long)tree->n_deactivated);
+}

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Records what River predicts, for tests/unit/learn/test_golden.c to replay.
+
+    python tests/golden/record.py        (with River 0.26.1)
+
+Writes, beside itself:
+    stream.bin.gz     rows and features as two u64, then for each row its features
+                      (NaN: missing), label and weight as doubles, little-endian
+    <trace>.bin.gz    River's prediction of each row, before it learned it, as doubles
+    traces.json       each trace's pipeline, its River equivalent, and of trees the
+                      nodes, leaves, height and splits at the end, in preorder
+
+The stream is a synthetic city with the taxi task's six features: pace depends on
+the hour and the day, some values are missing, and half-way the city slows down.
+"""
+
+import gzip
+import json
+import math
+import pathlib
+import platform
+import random
+import struct
+
+import river
+from river import dummy, linear_model, neighbors, optim, preprocessing, stats, tree
+
+HERE = pathlib.Path(__file__).parent
+ROWS = 5000
+NAMES = ["passenger_count", "is_weekend", "l1_distance", "avg_speed_by_hour", "hour_cos", "hour_sin"]
+RIVER = "0.26.1"
+
+
+def stream(seed=42):
+    rng = random.Random(seed)
+    seen = [[] for _ in range(24)]
+    for i in range(ROWS):
+        hour = rng.randrange(24)
+        weekend = rng.random() < 2 / 7
+        distance = round(min(rng.lognormvariate(-3.6, 0.8), 0.6), 6)
+        pace = 18 - 9 * math.exp(-((hour - 17) ** 2) / 18) - 6 * math.exp(-((hour - 8) ** 2) / 8)
+        pace *= (1.25 if weekend else 1.0) * (0.7 if i > ROWS // 2 else 1.0)
+        duration = round(60 + distance * 111 / (pace * rng.lognormvariate(0, 0.2)) * 3600)
+        history = seen[hour][-50:]
+        x = [
+            float(rng.choice((1, 1, 1, 1, 2, 2, 3, 5, 6))),
+            float(weekend),
+            distance,
+            sum(history) / len(history) if history else 4e-5,
+            math.cos(2 * math.pi * hour / 24),
+            math.sin(2 * math.pi * hour / 24),
+        ]
+        for j in range(len(x)):
+            if rng.random() < 0.02:
+                x[j] = math.nan
+        seen[hour].append(distance / duration)
+        yield x, float(duration), rng.choice((0.5, 1.0, 1.0, 2.0, 3.25))
+
+
+def scaled(model):
+    return preprocessing.StandardScaler() | model
+
+
+def linear(**kwargs):
+    return linear_model.LinearRegression(**kwargs)
+
+
+def htr(**kwargs):
+    # River's own memory management starts after a million rows: put out of reach, for the record.
+    return tree.HoeffdingTreeRegressor(memory_estimate_period=10**12, **kwargs)
+
+
+def knn(window=1000, **kwargs):
+    return neighbors.KNNRegressor(engine=neighbors.LazySearch(window_size=window), **kwargs)
+
+
+SCALER = "standard_scaler"
+HTR = "hoeffding_tree_regressor"
+
+# name: (pipeline, River's, weighted)
+TRACES = {
+    "mean": (["mean"], lambda: dummy.StatisticRegressor(stats.Mean()), False),
+    "linear": ([SCALER, "linear_regression"], lambda: scaled(linear()), False),
+    "linear-weighted": ([SCALER, "linear_regression"], lambda: scaled(linear()), True),
+    "linear-l2": (
+        [SCALER, {"linear_regression": {"l2": 0.1, "intercept_lr": 0.1}}],
+        lambda: scaled(linear(l2=0.1, intercept_lr=0.1)),
+        False,
+    ),
+    "linear-l1": (
+        [SCALER, {"linear_regression": {"l1": 1, "intercept_init": 500}}],
+        lambda: scaled(linear(l1=1.0, intercept_init=500.0)),
+        False,
+    ),
+    "linear-clip": (
+        [SCALER, {"linear_regression": {"clip_gradient": 200, "optimizer": {"sgd": {"lr": 0.05}}}}],
+        lambda: scaled(linear(clip_gradient=200, optimizer=optim.SGD(0.05))),
+        False,
+    ),
+    "linear-centred": (
+        [{SCALER: {"with_std": False}}, {"linear_regression": {"optimizer": {"sgd": {"lr": 0.001}}}}],
+        lambda: preprocessing.StandardScaler(with_std=False) | linear(optimizer=optim.SGD(0.001)),
+        False,
+    ),
+    "tree": ([SCALER, HTR], lambda: scaled(htr()), False),
+    "tree-weighted": ([SCALER, HTR], lambda: scaled(htr()), True),
+    "tree-mean": (
+        [SCALER, {HTR: {"leaf_prediction": "mean", "grace_period": 50}}],
+        lambda: scaled(htr(leaf_prediction="mean", grace_period=50)),
+        False,
+    ),
+    "tree-model": (
+        [SCALER, {HTR: {"leaf_prediction": "model", "grace_period": 100, "delta": 1e-3}}],
+        lambda: scaled(htr(leaf_prediction="model", grace_period=100, delta=1e-3)),
+        False,
+    ),
+    "tree-eager": (
+        [SCALER, {HTR: {"grace_period": 20, "delta": 0.1, "tau": 0.3, "min_samples_split": 2,
+                        "model_selector_decay": 0.8}}],
+        lambda: scaled(htr(grace_period=20, delta=0.1, tau=0.3, min_samples_split=2,
+                           model_selector_decay=0.8)),
+        False,
+    ),
+    "tree-shallow": (
+        [SCALER, {HTR: {"grace_period": 50, "tau": 0.2, "max_depth": 3}}],
+        lambda: scaled(htr(grace_period=50, tau=0.2, max_depth=3)),
+        False,
+    ),
+    "tree-digits": (
+        [{HTR: {"grace_period": 50, "tau": 0.2, "leaf_prediction": "mean",
+                "splitter": {"tebst_splitter": {"digits": 3}}}}],
+        lambda: htr(grace_period=50, tau=0.2, leaf_prediction="mean",
+                    splitter=tree.splitter.TEBSTSplitter(digits=3)),
+        False,
+    ),
+    "tree-leaf-linear": (
+        [SCALER, {HTR: {"grace_period": 50, "tau": 0.2,
+                        "leaf_model": {"linear_regression": {"l2": 0.01, "intercept_lr": 0.1}}}}],
+        lambda: scaled(htr(grace_period=50, tau=0.2, leaf_model=linear(l2=0.01, intercept_lr=0.1))),
+        False,
+    ),
+    "knn": ([SCALER, "knn_regressor"], lambda: scaled(knn()), False),
+    "knn-median": (
+        [SCALER, {"knn_regressor": {"n_neighbors": 8, "window_size": 300,
+                                    "aggregation_method": "median"}}],
+        lambda: scaled(knn(300, n_neighbors=8, aggregation_method="median")),
+        False,
+    ),
+    "knn-weighted-mean": (
+        [SCALER, {"knn_regressor": {"n_neighbors": 3, "window_size": 50,
+                                    "aggregation_method": "weighted_mean"}}],
+        lambda: scaled(knn(50, n_neighbors=3, aggregation_method="weighted_mean")),
+        False,
+    ),
+    # Whole numbers: many rows are equally far, and some are the same.
+    "knn-ties": (
+        [{"knn_regressor": {"n_neighbors": 40, "window_size": 200}}],
+        lambda: knn(200, n_neighbors=40),
+        False,
+    ),
+}
+
+
+def write(name, data):
+    (HERE / name).write_bytes(gzip.compress(data, compresslevel=9, mtime=0))
+
+
+def shape_of(model):
+    found = model.root if hasattr(model, "root") else model._root
+    splits = [[node.feature, node.threshold] for node in found.iter_dfs() if hasattr(node, "children")]
+    return {"nodes": model.n_nodes, "leaves": model.n_leaves, "height": model.height, "splits": splits}
+
+
+def ties(x):
+    return [math.nan if math.isnan(v) else float(round(v)) for v in x]
+
+
+def record(name, rows):
+    pipeline, make, weighted = TRACES[name]
+    model = make()
+    predictions = []
+    for x, y, w in rows:
+        x = {k: v for k, v in zip(NAMES, ties(x) if name == "knn-ties" else x) if not math.isnan(v)}
+        predictions.append(float(model.predict_one(x)))
+        if weighted:
+            model.learn_one(x, y, w=w)
+        else:
+            model.learn_one(x, y)
+    write(f"{name}.bin.gz", struct.pack(f"<{len(rows)}d", *predictions))
+    trace = {"name": name, "pipeline": pipeline, "weighted": weighted, "rounded": name == "knn-ties"}
+    last = model[list(model.steps)[-1]] if hasattr(model, "steps") else model
+    if isinstance(last, tree.HoeffdingTreeRegressor):
+        trace["tree"] = shape_of(last)
+    error = sum(abs(y - p) for (_, y, _), p in zip(rows, predictions)) / len(rows)
+    print(f"{name:20} MAE {error:10.4f} {trace.get('tree', {}).get('nodes', '')}")
+    return trace
+
+
+def main():
+    if river.__version__ != RIVER:
+        raise SystemExit(f"River {river.__version__}: the traces are those of {RIVER}")
+    rows = list(stream())
+    width = len(NAMES) + 2
+    data = struct.pack("<QQ", len(rows), len(NAMES))
+    data += b"".join(struct.pack(f"<{width}d", *x, y, w) for x, y, w in rows)
+    write("stream.bin.gz", data)
+    traces = {
+        "river": river.__version__,
+        "python": platform.python_version(),
+        "features": NAMES,
+        "traces": [record(name, rows) for name in TRACES],
+    }
+    (HERE / "traces.json").write_text(json.dumps(traces, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,377 @@
+/*
+ * Our predictions against River's: recorded traces (tests/golden/record.py),
+ * and River's published figures on its own data sets.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "learn/metrics.h"
+#include "learn/model.h"
+
+#define GOLDEN    OXBOW_SOURCE_DIR "/tests/golden/"
+#define DATA      OXBOW_SOURCE_DIR "/../shared/data/"
+#define TOLERANCE 1e-9
+
+/* Reads a file, compressed or not; false when it is not there. */
+static bool read_file(const char *path, struct buf *out)
+{
+    gzFile file = gzopen(path, "rb");
+    int n;
+
+    if (!file)
+        return false;
+    do {
+        n = gzread(file, buf_reserve(out, 65536), 65536);
+        assert_true(n >= 0);
+        out->len += (size_t)n;
+    } while (n > 0);
+    gzclose(file);
+    buf_byte(out, '\0');
+    out->len--;
+    return true;
+}
+
+static struct schema *new_schema(const char *const *names, size_t n)
+{
+    struct schema *schema = schema_new();
+
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(schema_add(schema, names[i], FEATURE_NUMERIC, NULL), 0);
+    return schema;
+}
+
+/* Traces */
+
+struct stream {
+    struct buf bytes;
+    size_t n;
+    size_t width; /* features; then label and weight */
+    const double *rows;
+};
+
+static void open_stream(struct stream *stream)
+{
+    uint64_t head[2];
+
+    memset(stream, 0, sizeof(*stream));
+    assert_true(read_file(GOLDEN "stream.bin.gz", &stream->bytes));
+    memcpy(head, stream->bytes.data, sizeof(head));
+    stream->n = (size_t)head[0];
+    stream->width = (size_t)head[1];
+    stream->rows = (const double *)(const void *)(stream->bytes.data + sizeof(head));
+    assert_int_equal(stream->bytes.len, sizeof(head) + stream->n * (stream->width + 2) * 8);
+}
+
+static struct schema *trace_schema(const struct json_value *root)
+{
+    struct schema *schema = schema_new();
+    struct json_value features;
+    struct json_value name;
+    struct json_iter it;
+
+    assert_true(json_get(root, "features", &features));
+    json_iter_init(&it, &features);
+    while (json_next_element(&it, &name)) {
+        struct buf text = BUF_INIT;
+
+        assert_true(json_string(&name, &text));
+        assert_int_equal(schema_add(schema, text.data, FEATURE_NUMERIC, NULL), 0);
+        buf_release(&text);
+    }
+    return schema;
+}
+
+static bool flag_of(const struct json_value *object, const char *name)
+{
+    struct json_value value;
+
+    assert_true(json_get(object, name, &value));
+    return value.type == JSON_TRUE;
+}
+
+static double number_of(const struct json_value *object, const char *name)
+{
+    struct json_value value;
+    double v;
+
+    assert_true(json_get(object, name, &value));
+    assert_true(json_number(&value, &v));
+    return v;
+}
+
+/* The tree has River's nodes, leaves, height, split features and thresholds. */
+static void check_tree(const struct model *m, const struct json_value *theirs)
+{
+    static const char *const counts[] = {"nodes", "leaves", "height"};
+    struct buf text = BUF_INIT;
+    struct json_value ours;
+    struct json_value their_splits;
+    struct json_value our_splits;
+    struct json_value their_split;
+    struct json_value our_split;
+    struct json_iter their_it;
+    struct json_iter our_it;
+    size_t n = 0;
+
+    model_inspect(m, &text);
+    assert_int_equal(json_parse(text.data, text.len, &ours, NULL), 0);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        assert_true(number_of(&ours, counts[i]) == number_of(theirs, counts[i]));
+    assert_true(json_get(theirs, "splits", &their_splits));
+    assert_true(json_get(&ours, "splits", &our_splits));
+    json_iter_init(&their_it, &their_splits);
+    json_iter_init(&our_it, &our_splits);
+    while (json_next_element(&their_it, &their_split)) {
+        struct json_value feature;
+        struct json_value our_feature;
+        struct json_value threshold;
+        struct json_iter pair;
+        double v;
+
+        assert_true(json_next_element(&our_it, &our_split));
+        json_iter_init(&pair, &their_split);
+        assert_true(json_next_element(&pair, &feature));
+        assert_true(json_next_element(&pair, &threshold));
+        assert_true(json_get(&our_split, "feature", &our_feature));
+        assert_int_equal(our_feature.len, feature.len);
+        assert_memory_equal(our_feature.text, feature.text, feature.len);
+        assert_true(json_number(&threshold, &v));
+        assert_true(number_of(&our_split, "threshold") == v);
+        n++;
+    }
+    assert_false(json_next_element(&our_it, &our_split));
+    print_message("    the same tree: %zu splits, height %g\n", n, number_of(theirs, "height"));
+    buf_release(&text);
+}
+
+/* Replays one trace and returns the largest difference, relative to max(1, |River's|). */
+static double replay(struct model *m, const struct stream *stream, const struct json_value *trace,
+                     const double *theirs)
+{
+    bool weighted = flag_of(trace, "weighted");
+    bool rounded = flag_of(trace, "rounded");
+    double largest = 0;
+
+    for (size_t i = 0; i < stream->n; i++) {
+        const double *row = stream->rows + i * (stream->width + 2);
+        double x[16];
+        double p;
+        double difference;
+
+        for (size_t j = 0; j < stream->width; j++)
+            x[j] = rounded ? nearbyint(row[j]) : row[j];
+        p = model_predict_one(m, x);
+        difference = fabs(p - theirs[i]) / fmax(1, fabs(theirs[i]));
+        if (!(difference <= TOLERANCE))
+            fail_msg("row %zu: %.17g, River has %.17g", i, p, theirs[i]);
+        largest = fmax(largest, difference);
+        model_learn_one(m, x, row[stream->width], weighted ? row[stream->width + 1] : 1);
+    }
+    return largest;
+}
+
+static void check_trace(const struct json_value *trace, const struct schema *schema,
+                        const struct stream *stream)
+{
+    struct buf name = BUF_INIT;
+    struct buf path = BUF_INIT;
+    struct buf theirs = BUF_INIT;
+    struct json_value value;
+    struct json_value pipeline;
+    struct err err = {0};
+
+    assert_true(json_get(trace, "name", &value) && json_string(&value, &name));
+    assert_true(json_get(trace, "pipeline", &pipeline));
+    buf_printf(&path, GOLDEN "%s.bin.gz", name.data);
+    assert_true(read_file(path.data, &theirs));
+    assert_int_equal(theirs.len, stream->n * sizeof(double));
+
+    char *json = mem_strndup(pipeline.text, pipeline.len);
+    struct model *m = model_new(json, schema, &err);
+
+    if (!m)
+        fail_msg("%s: %s", name.data, err.text);
+    print_message("  %s\n", name.data);
+    print_message("    largest difference %.3g\n",
+                  replay(m, stream, trace, (const double *)(const void *)theirs.data));
+    if (json_get(trace, "tree", &value))
+        check_tree(m, &value);
+    model_free(m);
+    free(json);
+    buf_release(&theirs);
+    buf_release(&path);
+    buf_release(&name);
+}
+
+/* Every prediction is within 1e-9 of River's, and every tree is River's tree. */
+static void test_traces(void **state)
+{
+    struct buf text = BUF_INIT;
+    struct json_value root;
+    struct json_value traces;
+    struct json_value trace;
+    struct json_iter it;
+    struct stream stream;
+    struct schema *schema;
+    size_t n = 0;
+
+    (void)state;
+    assert_true(read_file(GOLDEN "traces.json", &text));
+    assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
+    open_stream(&stream);
+    schema = trace_schema(&root);
+    assert_int_equal(schema_size(schema), stream.width);
+    assert_true(json_get(&root, "traces", &traces));
+    json_iter_init(&it, &traces);
+    for (; json_next_element(&it, &trace); n++)
+        check_trace(&trace, schema, &stream);
+    assert_true(n >= 15);
+    schema_free(schema);
+    buf_release(&stream.bytes);
+    buf_release(&text);
+}
+
+/* Published figures */
+
+struct data_set {
+    const char *file;
+    const char *features[8];
+    size_t width;
+    size_t label; /* its column in the file */
+    size_t n;
+};
+
+static const struct data_set trump = {
+    .file = DATA "trump_approval.csv.gz",
+    .features = {"ordinal_date", "gallup", "ipsos", "morning_consult", "rasmussen", "you_gov"},
+    .width = 6,
+    .label = 1,
+    .n = 1001,
+};
+
+static const struct data_set chick = {
+    .file = DATA "chick-weights.csv",
+    .features = {"time", "chick", "diet"},
+    .width = 3,
+    .label = 0,
+    .n = 578,
+};
+
+/* Scores the pipeline over the rows of a CSV file, each predicted and then learned. */
+static struct metrics score(const struct data_set *set, const char *pipeline)
+{
+    struct schema *schema = new_schema(set->features, set->width);
+    struct model *m = model_new(pipeline, schema, NULL);
+    struct metrics metrics = {0};
+    struct buf text = BUF_INIT;
+    char *line;
+    char *rest;
+
+    if (!read_file(set->file, &text)) {
+        print_message("SKIPPED: %s is not there, so River's published figures are NOT checked\n",
+                      set->file);
+        skip();
+    }
+    assert_non_null(m);
+    strtok_r(text.data, "\r\n", &rest);
+    while ((line = strtok_r(NULL, "\r\n", &rest))) {
+        double x[8];
+        double y = 0;
+        size_t at = 0;
+        char *cell = line;
+
+        for (size_t column = 0; column <= set->width; column++) {
+            size_t len = strcspn(cell, ",");
+            double v;
+
+            assert_int_equal(num_parse(cell, len, &v), 0);
+            if (column == set->label)
+                y = v;
+            else
+                x[at++] = v;
+            cell += len + 1;
+        }
+        metrics_update(&metrics, y, model_predict_one(m, x));
+        model_learn_one(m, x, y, 1);
+    }
+    assert_true(metrics.n == (double)set->n);
+    model_free(m);
+    schema_free(schema);
+    buf_release(&text);
+    return metrics;
+}
+
+static void check_figures(const struct data_set *set, const char *pipeline, double mae, double rmse)
+{
+    struct metrics metrics = score(set, pipeline);
+
+    print_message("  %s: MAE %.6f (published %.6f), RMSE %.6f (published %.5f)\n", pipeline,
+                  metrics_mae(&metrics), mae, metrics_rmse(&metrics), rmse);
+    assert_true(fabs(metrics_mae(&metrics) - mae) < 1e-6);
+    assert_true(fabs(metrics_rmse(&metrics) - rmse) < 1e-5);
+}
+
+#define LINEAR    "[\"standard_scaler\", \"linear_regression\"]"
+#define LINEAR_L1 "[\"standard_scaler\", {\"linear_regression\": {\"l1\": 1}}]"
+#define LINEAR_L2 "[\"standard_scaler\", {\"linear_regression\": {\"l2\": 1}}]"
+
+/* Linear regression scores what River publishes for TrumpApproval. */
+static void test_trump(void **state)
+{
+    (void)state;
+    check_figures(&trump, LINEAR, 1.314548, 3.91198);
+    check_figures(&trump, LINEAR_L2, 1.871511, 4.13052);
+}
+
+/* Linear regression scores what River publishes for ChickWeights. */
+static void test_chick(void **state)
+{
+    (void)state;
+    check_figures(&chick, LINEAR, 23.758657, 37.03767);
+    check_figures(&chick, LINEAR_L2, 25.273805, 38.58853);
+}
+
+/* The mean baseline scores what was re-computed for both sets. */
+static void test_mean(void **state)
+{
+    (void)state;
+    check_figures(&trump, "[\"mean\"]", 1.567555, 2.202859);
+    check_figures(&chick, "[\"mean\"]", 50.2508995, 71.1143874);
+}
+
+/* With l1, too, to the digits that River's page has. */
+static void test_l1(void **state)
+{
+    struct metrics metrics;
+
+    (void)state;
+    metrics = score(&trump, LINEAR_L1);
+    assert_true(fabs(metrics_mae(&metrics) - 1.15377) < 5e-6);
+    metrics = score(&chick, LINEAR_L1);
+    assert_true(fabs(metrics_mae(&metrics) - 23.7577) < 5e-5);
+    assert_true(fabs(metrics_r2(&metrics) - 0.727361) < 5e-7);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_traces), cmocka_unit_test(test_trump), cmocka_unit_test(test_chick),
+        cmocka_unit_test(test_mean),   cmocka_unit_test(test_l1),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
