@@ -47,6 +47,14 @@ int task_refuse_as(struct reader *r, int code, const char *path, const char *fmt
 
 /* Loading */
 
+/* The text is one line, whatever names the file has. */
+static void make_one_line(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            *text = ' ';
+}
+
 /* Two topics of one name would mix what is not alike. */
 static int check_topics(struct reader *r)
 {
@@ -121,6 +129,7 @@ struct task *task_load(const char *path, struct err *err)
         code = check_label(&r);
     buf_release(&text);
     if (code) {
+        make_one_line(r.err->text);
         task_free(task);
         return NULL;
     }
