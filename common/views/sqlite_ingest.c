@@ -422,7 +422,7 @@ static int ingest_prediction(struct sqlite_views *s, const struct views_event *e
 static int ingest_outcome(struct sqlite_views *s, const struct views_event *ev, struct err *err)
 {
     struct views_ledger *ledger = &s->now.ledger;
-    bool is_new;
+    bool is_new = false;
     int64_t n;
 
     if (find_request(s, ev, &n, err) < 0)

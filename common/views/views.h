@@ -156,9 +156,11 @@ int views_poll(struct views *v, int timeout_ms, struct views_batch *ret,
 int views_ack(struct views *v, const char *token, struct err *err) MUST_CHECK;
 
 /*
- * Hands out again, by the next polls, the rows of `output` with a seq above `seq`: the bus lost
- * them. ERR_HISTORY_EXPIRED when some of them are kept no longer.
+ * Hands out again, by the next polls, the rows of `output` with a seq above `seq` (VIEWS_SEQ_ACKED:
+ * above the last acknowledged one): the bus lost them. ERR_HISTORY_EXPIRED when some of them are
+ * kept no longer; ERR_REFUSED when `seq` is one that this database has never given.
  */
+#define VIEWS_SEQ_ACKED UINT64_MAX
 int views_replay(struct views *v, enum views_output output, uint64_t seq,
                  struct err *err) MUST_CHECK;
 

@@ -1,0 +1,80 @@
+/* Shared by the files of oxbow-views. */
+#ifndef OXBOW_VIEWS_SERVICE_INTERNAL_H
+#define OXBOW_VIEWS_SERVICE_INTERNAL_H
+
+#include "runtime/runtime.h"
+#include "views/views.h"
+
+/* A batch of outgoing rows on its way to the bus. */
+struct outgoing {
+    char token[VIEWS_TOKEN_MAX];
+    size_t in_flight; /* rows whose fate is not known yet */
+    bool complete;    /* all of its rows have been handed to the bus */
+    struct outgoing *next;
+};
+
+/*
+ * Where a topic was at some counts: a ring that remembers positions of the past, to trim
+ * `keep` messages behind the end without reading the topic.
+ */
+#define TRAIL_POINTS 128
+
+struct trail {
+    uint64_t every; /* messages between two points */
+    struct {
+        uint64_t count;
+        struct bus_pos pos;
+    } point[TRAIL_POINTS];
+    size_t n, first;
+};
+
+void trail_init(struct trail *trail, int64_t keep);
+void trail_add(struct trail *trail, uint64_t count, const struct bus_pos *pos);
+/* The newest point that lies at least `keep` messages before `count`; NULL when none is known. */
+const struct bus_pos *trail_behind(const struct trail *trail, uint64_t count, int64_t keep);
+
+struct view_service {
+    struct runtime *rt;
+    struct views *views;
+    struct bus_reader *reader;
+    const char *inputs[VIEWS_N_INPUTS];   /* topics */
+    const char *outputs[VIEWS_N_OUTPUTS]; /* topics */
+
+    struct views_event *events; /* of the batch at hand */
+    size_t cap_events;
+    bool have_position[VIEWS_N_INPUTS];
+    struct bus_pos position[VIEWS_N_INPUTS]; /* after the last message that was applied */
+
+    struct outgoing *oldest, *newest; /* batches in flight, in order */
+    bool broken;                      /* a row was not delivered: compare with the bus again */
+
+    bool paused; /* requests and outcomes are not read: a stage behind is too far behind */
+    const char *paused_by;
+    int64_t next_second_ns, next_backlog_ns;
+    struct trail in_trail[VIEWS_N_INPUTS], out_trail[VIEWS_N_OUTPUTS];
+
+    struct log_trouble bus_trouble, store_trouble, views_trouble;
+    struct backoff backoff;
+    uint64_t *transactions, *events_read, *rows_published, *replays;
+    struct hist *transaction_time;
+};
+
+/* publish.c: outgoing rows */
+void publish_delivered(void *ctx, void *opaque, int result, const struct bus_pos *pos,
+                       const struct err *err);
+/* Hands all rows that the engine has to the bus. */
+int publish_rows(struct view_service *s, struct err *err);
+/* Tells the engine what has been delivered. */
+int publish_ack(struct view_service *s, struct err *err);
+/* Forgets what was in flight, and has the engine hand out again what the bus does not have. */
+int publish_compare(struct view_service *s, struct err *err);
+void publish_release(struct view_service *s);
+
+/* upkeep.c: floors, trimming, back-pressure */
+int upkeep(struct view_service *s, struct err *err);
+int upkeep_floors(struct view_service *s, struct err *err);
+
+/* The text of a position, appended. */
+void position_text(void *ctx, const void *origin, struct buf *out);
+
+#endif

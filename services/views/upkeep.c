@@ -1,0 +1,238 @@
+/*
+ * What oxbow-views does once a second beside its work: says how far it has
+ * come, forgets what every required reader has passed, and holds back when a
+ * stage behind it does not keep up.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "service_internal.h"
+
+#define SECOND_NS         INT64_C(1000000000)
+#define BACKLOG_NS        INT64_C(200000000)
+#define DEAD_LETTERS_KEPT 10000
+
+void trail_init(struct trail *trail, int64_t keep)
+{
+    *trail = (struct trail){.every = (uint64_t)keep / (TRAIL_POINTS / 2) + 1};
+}
+
+void trail_add(struct trail *trail, uint64_t count, const struct bus_pos *pos)
+{
+    size_t last = (trail->first + trail->n + TRAIL_POINTS - 1) % TRAIL_POINTS;
+
+    if (trail->n && count < trail->point[last].count + trail->every)
+        return;
+    if (trail->n == TRAIL_POINTS) {
+        trail->first = (trail->first + 1) % TRAIL_POINTS;
+        trail->n--;
+    }
+    size_t next = (trail->first + trail->n++) % TRAIL_POINTS;
+    trail->point[next].count = count;
+    trail->point[next].pos = *pos;
+}
+
+const struct bus_pos *trail_behind(const struct trail *trail, uint64_t count, int64_t keep)
+{
+    const struct bus_pos *found = NULL;
+
+    for (size_t i = 0; i < trail->n; i++) {
+        size_t at = (trail->first + i) % TRAIL_POINTS;
+        if (trail->point[at].count + (uint64_t)keep > count)
+            break;
+        found = &trail->point[at].pos;
+    }
+    return found;
+}
+
+static uint64_t net_read(const struct views_ledger *ledger, enum views_input input)
+{
+    const uint64_t read[VIEWS_N_INPUTS] = {
+        [VIEWS_REQUESTS] = ledger->requests_read,
+        [VIEWS_OUTCOMES] = ledger->outcomes_read,
+        [VIEWS_PREDICTIONS] = ledger->predictions_read,
+    };
+
+    return read[input] - ledger->rewound[input];
+}
+
+int upkeep_floors(struct view_service *s, struct err *err)
+{
+    struct views_ledger ledger;
+    struct buf text = BUF_INIT;
+    int rc = views_counters(s->views, &ledger, err);
+
+    for (size_t i = 0; i < VIEWS_N_INPUTS && rc == 0; i++) {
+        if (!s->have_position[i])
+            continue;
+        buf_clear(&text);
+        bus_pos_format(s->rt->bus, &s->position[i], &text);
+        rc = store_floor_put(s->rt->store, "views", s->inputs[i], buf_str(&text),
+                             net_read(&ledger, (enum views_input)i), err);
+    }
+    buf_release(&text);
+    return rc;
+}
+
+/* ---- Trimming ---- */
+
+/* The position that the learner has made durable; ERR_NOT_FOUND when it has none yet. */
+static int learner_floor(struct view_service *s, struct bus_pos *ret, uint64_t *ret_seq,
+                         struct err *err)
+{
+    struct buf text = BUF_INIT;
+    int rc = store_floor_get(s->rt->store, "learner", s->outputs[VIEWS_LEARNING_QUEUE], &text,
+                             ret_seq, err);
+
+    if (rc == 0)
+        rc = bus_pos_parse(s->rt->bus, buf_str(&text), ret, err);
+    buf_release(&text);
+    return rc;
+}
+
+/* Trims `topic` to `behind`, but not beyond `floor` (NULL: none holds it). */
+static int trim(struct view_service *s, const char *topic, const struct bus_pos *behind,
+                const struct bus_pos *floor, struct err *err)
+{
+    if (!behind)
+        return 0;
+    if (floor && bus_pos_compare(s->rt->bus, floor, behind) < 0)
+        behind = floor;
+    return bus_trim(s->rt->bus, topic, 0, behind, err);
+}
+
+static int trim_output(struct view_service *s, enum views_output output, int64_t keep,
+                       const struct views_ledger *ledger, struct err *err)
+{
+    const uint64_t last[VIEWS_N_OUTPUTS] = {
+        [VIEWS_FEATURES] = ledger->features_last,
+        [VIEWS_LEARNING_QUEUE] = ledger->learning_queue_last,
+        [VIEWS_DEAD_LETTERS] = ledger->dead_letters,
+    };
+    const struct bus_pos *behind;
+    struct bus_marks marks;
+    struct bus_pos floor;
+    uint64_t seq;
+
+    int rc = bus_marks(s->rt->bus, s->outputs[output], 0, &marks, err);
+    if (rc < 0)
+        return rc;
+    if (marks.kept)
+        trail_add(&s->out_trail[output], last[output], &marks.high);
+    behind = trail_behind(&s->out_trail[output], last[output], keep);
+    if (!behind)
+        return 0;
+    if (output == VIEWS_FEATURES)
+        rc = bus_group_floor(s->rt->bus, "inference", s->outputs[output], 0, &floor, err);
+    else if (output == VIEWS_LEARNING_QUEUE)
+        rc = learner_floor(s, &floor, &seq, err);
+    if (rc == ERR_NOT_FOUND)
+        return 0; /* its reader has not come yet: everything is kept for it */
+    if (rc < 0)
+        return rc;
+    return trim(s, s->outputs[output], behind, output == VIEWS_DEAD_LETTERS ? NULL : &floor, err);
+}
+
+static int trim_all(struct view_service *s, struct err *err)
+{
+    const struct task *task = s->rt->task;
+    const int64_t keep[VIEWS_N_OUTPUTS] = {
+        [VIEWS_FEATURES] = task->stream_keep_rows,
+        [VIEWS_LEARNING_QUEUE] = task->rebuild_rows,
+        [VIEWS_DEAD_LETTERS] = DEAD_LETTERS_KEPT,
+    };
+    struct views_ledger ledger;
+
+    if (views_counters(s->views, &ledger, err) < 0)
+        return err->code;
+    for (size_t i = 0; i < VIEWS_N_INPUTS; i++) {
+        uint64_t read = net_read(&ledger, (enum views_input)i);
+
+        if (!s->have_position[i])
+            continue;
+        trail_add(&s->in_trail[i], read, &s->position[i]);
+        if (trim(s, s->inputs[i], trail_behind(&s->in_trail[i], read, task->stream_keep_rows), NULL,
+                 err) < 0)
+            return err->code;
+    }
+    for (size_t i = 0; i < VIEWS_N_OUTPUTS; i++)
+        if (trim_output(s, (enum views_output)i, keep[i], &ledger, err) < 0)
+            return err->code;
+    return 0;
+}
+
+/* ---- Back-pressure ---- */
+
+/* Rows that the stage behind has still to take; *ret_by names it. */
+static int backlog(struct view_service *s, uint64_t *ret, const char **ret_by, struct err *err)
+{
+    struct views_ledger ledger;
+    struct bus_pos floor;
+    uint64_t features, learned;
+    int rc = bus_group_floor(s->rt->bus, "inference", s->outputs[VIEWS_FEATURES], 0, &floor, err);
+
+    if (rc == ERR_NOT_FOUND) {
+        floor = BUS_POS_OLDEST;
+        rc = 0;
+    }
+    if (rc == 0)
+        rc = bus_count_after(s->rt->bus, s->outputs[VIEWS_FEATURES], 0, &floor, &features, err);
+    if (rc == 0)
+        rc = views_counters(s->views, &ledger, err);
+    if (rc < 0)
+        return rc;
+    *ret = features;
+    *ret_by = "oxbow-inference";
+
+    rc = learner_floor(s, &floor, &learned, err);
+    if (rc == ERR_NOT_FOUND)
+        return 0;
+    if (rc == 0 && ledger.learning_queue_last > learned + *ret) {
+        *ret = ledger.learning_queue_last - learned;
+        *ret_by = "oxbow-learner";
+    }
+    return rc;
+}
+
+static int hold_back(struct view_service *s, struct err *err)
+{
+    uint64_t limit = (uint64_t)s->rt->task->max_backlog, rows;
+    const char *by;
+
+    if (backlog(s, &rows, &by, err) < 0)
+        return err->code;
+    /* A tenth below the limit before it goes on, so that it does not flutter. */
+    bool pause = rows > (s->paused ? limit - limit / 10 : limit);
+    if (pause == s->paused)
+        return 0;
+    if (pause)
+        log_warn("%s is %" PRIu64 " rows behind (max_backlog %" PRIu64
+                 "): requests and outcomes wait until it has caught up",
+                 by, rows, limit);
+    else
+        log_info("%s has caught up: reading requests and outcomes again", s->paused_by);
+    s->paused = pause;
+    s->paused_by = by;
+    /* Never the predictions: inference could not get rid of its own, and nothing would move again.
+     */
+    if (bus_reader_pause(s->reader, s->inputs[VIEWS_REQUESTS], pause, err) < 0)
+        return err->code;
+    return bus_reader_pause(s->reader, s->inputs[VIEWS_OUTCOMES], pause, err);
+}
+
+int upkeep(struct view_service *s, struct err *err)
+{
+    int64_t now = clock_mono_ns();
+
+    if (now >= s->next_backlog_ns) {
+        s->next_backlog_ns = now + BACKLOG_NS;
+        if (hold_back(s, err) < 0)
+            return err->code;
+    }
+    if (now < s->next_second_ns)
+        return 0;
+    s->next_second_ns = now + SECOND_NS;
+    if (upkeep_floors(s, err) < 0)
+        return err->code;
+    return trim_all(s, err);
+}
