@@ -1,0 +1,77 @@
+/* What the tests of the learners share. */
+#ifndef OXBOW_TESTS_LEARN_SUPPORT_H
+#define OXBOW_TESTS_LEARN_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "learn/model.h"
+#include "learn/rng.h"
+
+#define FEATURES 4
+
+static inline struct schema *support_schema(size_t n)
+{
+    struct schema *schema = schema_new();
+
+    for (size_t i = 0; i < n; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "feature_%zu", i);
+        assert_int_equal(schema_add(schema, name, FEATURE_NUMERIC, NULL), 0);
+    }
+    return schema;
+}
+
+static inline struct model *support_model(const char *pipeline, const struct schema *schema)
+{
+    struct err err = {0};
+    struct model *m = model_new(pipeline, schema, &err);
+
+    if (!m)
+        fail_msg("%s: %s", pipeline, err.text);
+    return m;
+}
+
+/* A sample of FEATURES: some missing, some whole, a label that depends on them. */
+static inline double support_sample(struct rng *rng, double *x)
+{
+    double y = 10;
+
+    for (size_t j = 0; j < FEATURES; j++) {
+        x[j] = rng_gauss(rng, 0, 1 + (double)j);
+        if (j == 1)
+            x[j] = nearbyint(x[j]);
+        y += x[j] > 0.5 ? 3 * x[j] : -x[j];
+        if (rng_random(rng) < 0.05)
+            x[j] = NAN;
+    }
+    return y + rng_gauss(rng, 0, 0.5);
+}
+
+/* A pipeline for each learner, and for each way in which one keeps its state. */
+static const char *const support_pipelines[] = {
+    "[\"mean\"]",
+    "[\"linear_regression\"]",
+    "[\"standard_scaler\", {\"linear_regression\": {\"l1\": 0.5}}]",
+    "[\"standard_scaler\", \"standard_scaler\", {\"linear_regression\": {\"l2\": 0.5}}]",
+    "[{\"standard_scaler\": {\"with_std\": false}}, {\"knn_regressor\": {\"window_size\": 70}}]",
+    "[\"standard_scaler\", {\"knn_regressor\": {\"window_size\": 500, \"n_neighbors\": 40}}]",
+    "[\"standard_scaler\", {\"hoeffding_tree_regressor\": {\"grace_period\": 20, \"tau\": 0.4}}]",
+    "[{\"hoeffding_tree_regressor\": {\"grace_period\": 30, \"delta\": 0.1, \"max_depth\": 3}}]",
+    "[{\"hoeffding_tree_regressor\": {\"grace_period\": 40, \"leaf_prediction\": \"mean\"}}]",
+    "[{\"hoeffding_tree_regressor\": {\"leaf_model\": \"mean\", \"tau\": 0.3, \"grace_period\": "
+    "25}}]",
+};
+
+#define SUPPORT_PIPELINES (sizeof(support_pipelines) / sizeof(support_pipelines[0]))
+
+#endif
