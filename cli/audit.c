@@ -1,0 +1,282 @@
+/* Reading the stores for the audit. */
+#include "audit.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/stop.h"
+
+#define CONFIRMATIONS 10 /* times that an equation across stores is read again before it counts */
+#define CONFIRM_MS    300
+#define SETTLE_MS     200
+
+/* ---- Facts ---- */
+
+static struct facts_model *add_model(struct facts *f, const char *name, const char *version)
+{
+    f->model = mem_realloc(f->model, f->n_models + 1, sizeof(*f->model));
+    struct facts_model *m = &f->model[f->n_models++];
+
+    *m = (struct facts_model){.name = mem_strdup(name), .version = mem_strdup(version)};
+    return m;
+}
+
+/* The newest version of each generation of one model. */
+static int read_generations(struct facts *f, struct access *a, const char *name, struct err *err)
+{
+    struct store_version *v;
+    size_t n;
+
+    int rc = store_versions(a->store, name, &v, &n, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < n; i++) {
+        bool newest = true;
+        for (size_t k = 0; k < n && newest; k++)
+            newest =
+                strcmp(v[k].generation, v[i].generation) != 0 || v[k].position <= v[i].position;
+        if (!newest)
+            continue;
+        struct facts_model *m = add_model(f, name, v[i].version);
+        m->start = v[i].start;
+        m->position = v[i].position;
+        m->learned = v[i].learned;
+        m->skipped = v[i].skipped;
+    }
+    store_versions_free(v, n);
+    return 0;
+}
+
+/* Marks the generations that the task file asks for; adds those that have no version yet. */
+static void mark_current(struct facts *f, const struct access *a)
+{
+    for (size_t i = 0; i < a->task->n_models; i++) {
+        char generation[TASK_GENERATION_LEN + 1];
+        bool found = false;
+        task_generation(a->task, i, a->sql_hash, generation);
+        for (size_t k = 0; k < f->n_models; k++) {
+            struct facts_model *m = &f->model[k];
+            if (strcmp(m->name, a->task->models[i].name) != 0 ||
+                strncmp(m->version, generation, TASK_GENERATION_LEN) != 0)
+                continue;
+            m->current = true;
+            found = true;
+        }
+        if (!found)
+            add_model(f, a->task->models[i].name, "")->current = true;
+    }
+}
+
+static int read_models(struct facts *f, struct access *a, struct err *err)
+{
+    struct buf names = BUF_INIT;
+    struct buf name = BUF_INIT;
+    struct json_value root;
+    struct json_value v;
+    struct json_iter it;
+
+    int rc = store_models(a->store, &names, err);
+    if (rc == 0)
+        rc = json_parse(buf_str(&names), names.len, &root, err);
+    if (rc == 0) {
+        json_iter_init(&it, &root);
+        while (rc == 0 && json_next_element(&it, &v)) {
+            buf_clear(&name);
+            if (json_string(&v, &name))
+                rc = read_generations(f, a, buf_str(&name), err);
+        }
+    }
+    mark_current(f, a);
+    buf_release(&names);
+    buf_release(&name);
+    return rc;
+}
+
+static int read_ledger(struct facts *f, struct access *a, struct err *err)
+{
+    int rc = views_pin(a->views, err);
+
+    if (rc < 0)
+        return rc;
+    rc = views_ledger(a->views, &f->ledger, err);
+    int unpinned = views_unpin(a->views, rc == 0 ? err : NULL);
+    return rc < 0 ? rc : unpinned;
+}
+
+static int read_bus(struct facts *f, struct access *a, struct err *err)
+{
+    f->topic[VIEWS_REQUESTS] = a->task->topics.requests;
+    f->topic[VIEWS_OUTCOMES] = a->task->topics.outcomes;
+    f->topic[VIEWS_PREDICTIONS] = a->task->topics.predictions;
+    for (int i = 0; i < VIEWS_N_INPUTS; i++) {
+        struct bus_marks marks;
+        int rc = bus_marks(a->bus, f->topic[i], 0, &marks, err);
+        if (rc < 0)
+            return rc;
+        f->added[i] = marks.added;
+    }
+    return 0;
+}
+
+/* The seq of the oldest kept row of learning-queue. Trimming only moves it on, so it is read before
+ * the heads. */
+static int read_queue_first(struct facts *f, struct access *a, struct err *err)
+{
+    const struct bus_msg *msg;
+    struct bus_reader *r = bus_reader_open(a->bus, err);
+
+    if (!r)
+        return err->code;
+    int rc = bus_reader_assign(r, a->task->topics.learning_queue, 0, &BUS_POS_OLDEST, err);
+    if (rc >= 0)
+        rc = bus_poll(r, 1, 300, &msg, err);
+    if (rc > 0) {
+        struct json_value row;
+        struct json_value v;
+        int64_t seq;
+        if (json_parse(msg->value, msg->value_len, &row, err) < 0 || !json_get(&row, "seq", &v) ||
+            !json_int(&v, &seq) || seq < 1)
+            rc = err_set(err, ERR_CORRUPT, "the oldest row of %s has no seq",
+                         a->task->topics.learning_queue);
+        else
+            f->queue_first = (uint64_t)seq;
+    }
+    bus_reader_close(r);
+    return rc < 0 ? rc : 0;
+}
+
+int audit_read(struct audit *audit, struct access *a, bool settled, struct err *err)
+{
+    struct facts *f = &audit->facts;
+
+    audit_release(audit);
+    /* Downstream first: what lies upstream can only have grown since. */
+    int rc = read_queue_first(f, a, err);
+    if (rc == 0)
+        rc = read_models(f, a, err);
+    if (rc == 0)
+        rc = read_ledger(f, a, err);
+    if (rc == 0)
+        rc = read_bus(f, a, err);
+    if (rc < 0)
+        return rc;
+    audit->settled = settled;
+    audit->equation = equations_make(f, settled, &audit->n_equations);
+    return 0;
+}
+
+/* ---- Judging ---- */
+
+/* True when something fails, and all that fails compares several stores. */
+static bool is_doubtful(const struct audit *audit)
+{
+    bool fails = false;
+
+    for (size_t i = 0; i < audit->n_equations; i++) {
+        if (equation_holds(&audit->equation[i]))
+            continue;
+        if (!audit->equation[i].across)
+            return false;
+        fails = true;
+    }
+    return fails;
+}
+
+int audit_judge(struct audit *audit, struct access *a, bool settled, struct err *err)
+{
+    int rc = audit_read(audit, a, settled, err);
+
+    for (int i = 0; rc == 0 && i < CONFIRMATIONS && is_doubtful(audit) && !stop_requested(); i++) {
+        clock_sleep_ms(CONFIRM_MS);
+        rc = audit_read(audit, a, settled, err);
+    }
+    return rc;
+}
+
+int audit_settle(struct audit *audit, struct access *a, int64_t timeout_ms, struct err *err)
+{
+    int64_t deadline = clock_mono_ms() + timeout_ms;
+
+    for (;;) {
+        struct in_flight flying;
+        int rc = audit_read(audit, a, true, err);
+        if (rc < 0 && !err->retriable)
+            return rc;
+        if (rc == 0) {
+            facts_in_flight(&audit->facts, &flying);
+            if (in_flight_none(&flying))
+                return audit_judge(audit, a, true, err);
+        }
+        if (stop_requested())
+            return err_set(err, ERR_CANCELLED, "asked to stop");
+        if (clock_mono_ms() >= deadline) {
+            if (rc < 0)
+                return rc;
+            struct buf text = BUF_INIT;
+            audit_describe_in_flight(&flying, &text);
+            err_set(err, ERR_TIMEOUT, "not settled: %s", buf_str(&text));
+            buf_release(&text);
+            return err->code;
+        }
+        clock_sleep_ms(SETTLE_MS);
+    }
+}
+
+bool audit_balanced(const struct audit *audit)
+{
+    for (size_t i = 0; i < audit->n_equations; i++)
+        if (!equation_holds(&audit->equation[i]))
+            return false;
+    for (size_t i = 0; i < audit->n_findings; i++)
+        if (!audit->finding[i].holds)
+            return false;
+    return true;
+}
+
+void audit_find(struct audit *audit, bool holds, const char *fmt, ...)
+{
+    va_list ap;
+
+    audit->finding = mem_realloc(audit->finding, audit->n_findings + 1, sizeof(*audit->finding));
+    struct finding *finding = &audit->finding[audit->n_findings++];
+    finding->holds = holds;
+    va_start(ap, fmt);
+    vsnprintf(finding->text, sizeof(finding->text), fmt, ap);
+    va_end(ap);
+}
+
+void audit_release(struct audit *audit)
+{
+    free(audit->equation);
+    free(audit->finding);
+    facts_release(&audit->facts);
+    *audit = (struct audit){0};
+}
+
+void audit_describe_in_flight(const struct in_flight *f, struct buf *out)
+{
+    const struct {
+        const char *what;
+        uint64_t n;
+    } part[] = {
+        {"requests not read", f->unread[VIEWS_REQUESTS]},
+        {"outcomes not read", f->unread[VIEWS_OUTCOMES]},
+        {"predictions not read", f->unread[VIEWS_PREDICTIONS]},
+        {"requests without a prediction", f->pending},
+        {"outcomes waiting", f->waiting},
+        {"rows to learn", f->unlearned},
+    };
+    size_t start = out->len;
+
+    for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++)
+        if (part[i].n)
+            buf_printf(out, "%s%llu %s", out->len > start ? ", " : "",
+                       (unsigned long long)part[i].n, part[i].what);
+    if (out->len == start)
+        buf_text(out, "nothing");
+}

@@ -1,0 +1,70 @@
+/*
+ * The deep audit: reads the kept streams again.
+ *
+ *  - predictions: the versions that they name exist, or are old enough to have been pruned;
+ *  - learning-queue: seq without a gap, every key once;
+ *  - each model: the fold of the kept rows has the bytes of every kept version that it passes.
+ */
+#include "audit_deep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static int compare_positions(const void *a, const void *b)
+{
+    const struct store_version *x = a;
+    const struct store_version *y = b;
+
+    return (x->position > y->position) - (x->position < y->position);
+}
+
+static int load_versions(struct deep_model *m, struct access *a, struct err *err)
+{
+    char generation[TASK_GENERATION_LEN + 1];
+    struct store_version *v;
+    size_t n;
+
+    int rc = store_versions(a->store, m->name, &v, &n, err);
+    if (rc < 0)
+        return rc;
+    m->version = v;
+    m->n_versions = n;
+    task_generation(a->task, m->index, a->sql_hash, generation);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(v[i].generation, generation) != 0)
+            continue;
+        struct store_version current = v[i];
+        v[i] = v[m->n_current];
+        v[m->n_current++] = current;
+    }
+    if (m->n_current)
+        qsort(v, m->n_current, sizeof(*v), compare_positions);
+    return 0;
+}
+
+int audit_deep(struct audit *audit, struct access *a, struct err *err)
+{
+    size_t n = a->task->n_models;
+    struct deep_model *model = mem_zalloc(n, sizeof(*model));
+    struct deep_names names = {0};
+
+    /* First what names versions, then the versions: one that is published meanwhile is known. */
+    int rc = deep_names_read(&names, a, err);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        model[i].name = a->task->models[i].name;
+        model[i].index = i;
+        rc = load_versions(&model[i], a, err);
+    }
+    if (rc == 0) {
+        deep_names_judge(&names, audit, a, model, n);
+        rc = deep_refold(audit, a, model, n, err);
+    }
+    deep_names_release(&names);
+    for (size_t i = 0; i < n; i++)
+        if (model[i].version)
+            store_versions_free(model[i].version, model[i].n_versions);
+    free(model);
+    return rc;
+}

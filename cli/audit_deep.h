@@ -1,0 +1,38 @@
+/* Shared by the files of the deep audit. */
+#ifndef OXBOW_CLI_AUDIT_DEEP_H
+#define OXBOW_CLI_AUDIT_DEEP_H
+
+#include "audit.h"
+
+#define DEEP_POLL_ROWS 1000
+#define DEEP_POLL_MS   1000
+#define DEEP_EXAMPLES  5 /* findings of one kind that are spelled out */
+
+/* A model of the task file with its kept versions, without blobs. */
+struct deep_model {
+    const char *name; /* of the task file */
+    size_t index;
+    struct store_version *version; /* those of the current generation first, oldest first */
+    size_t n_versions;
+    size_t n_current;
+};
+
+/* What the kept predictions name: "<model> <version>", each once. */
+struct deep_names {
+    char **name;
+    size_t n;
+    uint64_t messages;
+};
+
+int deep_names_read(struct deep_names *names, struct access *a, struct err *err) MUST_CHECK;
+void deep_names_release(struct deep_names *names);
+
+/* Adds the finding about them. */
+void deep_names_judge(const struct deep_names *names, struct audit *audit, const struct access *a,
+                      const struct deep_model *model, size_t n_models);
+
+/* Reads learning-queue, folds it for every model, and adds the findings. */
+int deep_refold(struct audit *audit, struct access *a, const struct deep_model *model,
+                size_t n_models, struct err *err) MUST_CHECK;
+
+#endif

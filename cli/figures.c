@@ -1,0 +1,44 @@
+/* Numbers for people. */
+#include "figures.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *figure_count(uint64_t n, char out[FIGURE_MAX])
+{
+    char digits[FIGURE_MAX];
+    int len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
+    size_t at = 0;
+
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0)
+            out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+    return out;
+}
+
+const char *figure_number(double v, int decimals, char out[FIGURE_MAX])
+{
+    if (isfinite(v))
+        snprintf(out, FIGURE_MAX, "%.*f", decimals, v);
+    else
+        strcpy(out, "-");
+    return out;
+}
+
+const char *figure_age(int64_t ms, char out[FIGURE_MAX])
+{
+    int64_t s = ms > 0 ? ms / 1000 : 0;
+
+    if (s < 120)
+        snprintf(out, FIGURE_MAX, "%" PRId64 " s", s);
+    else if (s < 7200)
+        snprintf(out, FIGURE_MAX, "%" PRId64 " min", s / 60);
+    else
+        snprintf(out, FIGURE_MAX, "%" PRId64 " h", s / 3600);
+    return out;
+}

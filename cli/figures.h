@@ -1,0 +1,19 @@
+/* Numbers for people. */
+#ifndef OXBOW_CLI_FIGURES_H
+#define OXBOW_CLI_FIGURES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FIGURE_MAX 32
+
+/* "1,234,567" */
+const char *figure_count(uint64_t n, char out[FIGURE_MAX]);
+
+/* `decimals` behind the point; "-" for NaN. */
+const char *figure_number(double v, int decimals, char out[FIGURE_MAX]);
+
+/* "45 s", "12 min", "3 h" */
+const char *figure_age(int64_t ms, char out[FIGURE_MAX]);
+
+#endif

@@ -1,0 +1,133 @@
+/* Beginning a new incarnation: first the database, then the store; the old one's keys go last. */
+#include "fresh.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "base/buf.h"
+#include "base/uuid.h"
+#include "paths.h"
+#include "store/store.h"
+#include "views/views.h"
+
+/* Deletes `<path><suffix>` if it is there. */
+static void forget(const char *path, const char *suffix)
+{
+    struct buf name = BUF_INIT;
+
+    buf_printf(&name, "%s%s", path, suffix);
+    unlink(buf_str(&name));
+    buf_release(&name);
+}
+
+static void forget_database(const char *path)
+{
+    forget(path, "");
+    forget(path, "-wal");
+    forget(path, "-shm");
+    forget(path, "-journal");
+}
+
+/* A database at `path` that holds nothing but the incarnation. */
+static int make_database(const struct task *task, const char *path, const char *id, struct err *err)
+{
+    struct views_options options;
+    const char **names;
+
+    forget_database(path);
+    int rc = access_views_options(task, path, false, &options, &names, err);
+    if (rc < 0)
+        return rc;
+    struct views *v = views_open(&options, err);
+    free(names);
+    if (!v)
+        return err->code;
+    rc = views_incarnation_set(v, id, err);
+    views_close(v);
+    forget(path, ".lock");
+    return rc;
+}
+
+/*
+ * Puts the new database into the old one's place. The old one goes first: its write-ahead log must
+ * never meet the new file, and being killed in between leaves no database, which oxbow-views
+ * refuses.
+ */
+static int swap_databases(const char *path, const char *fresh, struct err *err)
+{
+    struct buf old = BUF_INIT;
+    int rc = 0;
+
+    buf_printf(&old, "%s.old", path);
+    if (rename(path, buf_str(&old)) != 0 && errno != ENOENT) {
+        rc = err_set(err, ERR_IO, "cannot move %s away: %s", path, strerror(errno));
+    } else {
+        forget_database(path);
+        if (rename(fresh, path) != 0)
+            rc = err_set(err, ERR_IO, "cannot move %s to %s: %s", fresh, path, strerror(errno));
+        forget_database(buf_str(&old));
+    }
+    buf_release(&old);
+    return rc;
+}
+
+static int replace_incarnation(struct store *st, const char *id, struct err *err)
+{
+    char old[UUID_TEXT_LEN + 1];
+
+    int rc = store_incarnation(st, old, err);
+    bool had_one = rc == 0;
+    if (rc < 0 && rc != ERR_NOT_FOUND)
+        return rc;
+    rc = store_incarnation_replace(st, id, err);
+    if (rc == 0 && had_one)
+        rc = store_wipe(st, old, err);
+    return rc;
+}
+
+int fresh_begin(const struct task *task, struct err *err)
+{
+    struct store_options options = {
+        .backend = task->store, .url = task->redis_url, .task = task->name, .client = "oxbow"};
+    char id[UUID_TEXT_LEN + 1];
+    char *path = access_views_path(task);
+    struct buf fresh = BUF_INIT;
+    struct buf lock = BUF_INIT;
+    struct store *st = NULL;
+    int lock_fd = -1;
+
+    buf_printf(&fresh, "%s.new", path);
+    buf_printf(&lock, "%s.lock", path);
+    int rc = paths_make_dir(task->data_dir, err);
+    if (rc < 0)
+        goto out;
+    lock_fd = paths_lock(buf_str(&lock), err);
+    if (lock_fd < 0) {
+        rc = lock_fd;
+        if (rc == ERR_REFUSED)
+            err_set(err, rc, "an oxbow-views is still running on %s; stop it first", path);
+        goto out;
+    }
+    st = store_open(&options, err);
+    rc = st ? store_ping(st, err) : err->code;
+    if (rc < 0)
+        goto out;
+    uuid_new(id);
+    rc = make_database(task, buf_str(&fresh), id, err);
+    if (rc == 0)
+        rc = swap_databases(path, buf_str(&fresh), err);
+    if (rc == 0)
+        rc = replace_incarnation(st, id, err);
+out:
+    store_close(st);
+    if (lock_fd >= 0)
+        close(lock_fd);
+    buf_release(&lock);
+    buf_release(&fresh);
+    free(path);
+    return rc;
+}

@@ -1,0 +1,234 @@
+/* Reading heartbeats. */
+#include "status.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "task/task.h"
+
+/* ---- Members of an object ---- */
+
+static void get_text(const struct json_value *object, const char *name, char *ret, size_t size)
+{
+    struct json_value v;
+    struct buf text = BUF_INIT;
+
+    ret[0] = '\0';
+    if (json_get(object, name, &v) && json_string(&v, &text))
+        snprintf(ret, size, "%s", buf_str(&text));
+    buf_release(&text);
+}
+
+static int64_t get_int(const struct json_value *object, const char *name)
+{
+    struct json_value v;
+    int64_t n = 0;
+
+    return json_get(object, name, &v) && json_int(&v, &n) ? n : 0;
+}
+
+static uint64_t get_count(const struct json_value *object, const char *name)
+{
+    int64_t n = get_int(object, name);
+
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static double get_number(const struct json_value *object, const char *name)
+{
+    struct json_value v;
+    double n;
+
+    return json_get(object, name, &v) && json_number(&v, &n) ? n : (double)NAN;
+}
+
+static bool get_bool(const struct json_value *object, const char *name)
+{
+    struct json_value v;
+
+    return json_get(object, name, &v) && v.type == JSON_TRUE;
+}
+
+/* ---- One service each ---- */
+
+static void read_views(const struct json_value *status, int64_t time_ms, struct status *s)
+{
+    struct json_value ledger;
+
+    if (!json_get(status, "ledger", &ledger))
+        return;
+    s->ledger_ms = time_ms;
+    const char *name;
+    for (size_t i = 0; (name = views_ledger_field(&s->ledger, i, NULL)); i++)
+        views_ledger_set(&s->ledger, i, get_count(&ledger, name));
+}
+
+static void read_learner(const struct json_value *status, struct status *s)
+{
+    struct json_value models;
+    struct json_value key;
+    struct json_value v;
+    struct json_iter it;
+
+    if (!json_get(status, "models", &models))
+        return;
+    json_iter_init(&it, &models);
+    while (json_next_member(&it, &key, &v) && s->n_models < STATUS_MAX_MODELS) {
+        struct status_model *m = &s->model[s->n_models++];
+        struct buf name = BUF_INIT;
+        *m = (struct status_model){0};
+        if (json_string(&key, &name))
+            snprintf(m->name, sizeof(m->name), "%s", buf_str(&name));
+        buf_release(&name);
+        get_text(&v, "version", m->version, sizeof(m->version));
+        get_text(&v, "class", m->class_name, sizeof(m->class_name));
+        m->position = get_count(&v, "position");
+        m->learned = get_count(&v, "learned");
+        m->serving = get_bool(&v, "serving");
+        m->caught_up = get_bool(&v, "caught_up");
+        m->mae = get_number(&v, "mae");
+        m->mae_window = get_number(&v, "mae_window");
+        m->mae_served = get_number(&v, "mae_served");
+    }
+}
+
+/* Adds what `h` has more than `last` to the slot of its second. */
+static void add_difference(struct status_lag *lag, const struct hist *last, const struct hist *h,
+                           int64_t time_ms)
+{
+    int64_t second = time_ms / 1000;
+    size_t slot = (size_t)(second % STATUS_LAG_SECONDS);
+
+    if (lag->second_of[slot] != second) {
+        lag->second[slot] = (struct hist){0};
+        lag->second_of[slot] = second;
+    }
+    struct hist *into = &lag->second[slot];
+    for (size_t i = 0; i < HIST_BUCKETS; i++)
+        if (h->bucket[i] > last->bucket[i])
+            into->bucket[i] += h->bucket[i] - last->bucket[i];
+    if (h->count > last->count)
+        into->count += h->count - last->count;
+    if (h->sum_ns > last->sum_ns)
+        into->sum_ns += h->sum_ns - last->sum_ns;
+    if (h->max_ns > into->max_ns)
+        into->max_ns = h->max_ns;
+}
+
+static void read_inference(const struct json_value *beat, const char *instance, int64_t time_ms,
+                           struct status_lag *lag)
+{
+    struct json_value telemetry;
+    struct json_value histograms;
+    struct json_value v;
+    struct hist h;
+    size_t i = 0;
+
+    if (!json_get(beat, "telemetry", &telemetry) ||
+        !json_get(&telemetry, "histograms", &histograms) ||
+        !json_get(&histograms, "oxbow_prediction_lag_seconds", &v) || hist_read(&v, &h, NULL) < 0)
+        return;
+    while (i < lag->n_sources && strcmp(lag->source[i].instance, instance) != 0)
+        i++;
+    if (i == STATUS_MAX_SERVICES)
+        return;
+    int64_t started_ms = get_int(beat, "started_ms");
+    if (i == lag->n_sources) {
+        lag->n_sources++;
+        snprintf(lag->source[i].instance, sizeof(lag->source[i].instance), "%s", instance);
+        lag->source[i].last = h; /* what was before we looked is not of this window */
+    } else if (lag->source[i].started_ms != started_ms) {
+        lag->source[i].last = (struct hist){0};
+    }
+    if (lag->source[i].time_ms != time_ms) {
+        add_difference(lag, &lag->source[i].last, &h, time_ms);
+        lag->source[i].last = h;
+    }
+    lag->source[i].started_ms = started_ms;
+    lag->source[i].time_ms = time_ms;
+}
+
+static void read_beat(const char *instance, const struct json_value *beat, struct status *s,
+                      struct status_lag *lag)
+{
+    struct json_value status;
+
+    if (s->n_services == STATUS_MAX_SERVICES)
+        return;
+    struct status_service *service = &s->service[s->n_services++];
+    snprintf(service->instance, sizeof(service->instance), "%s", instance);
+    get_text(beat, "service", service->service, sizeof(service->service));
+    get_text(beat, "state", service->state, sizeof(service->state));
+    service->time_ms = get_int(beat, "time_ms");
+    service->rss_bytes = get_int(beat, "rss_bytes");
+    if (strcmp(service->service, "inference") == 0)
+        read_inference(beat, instance, service->time_ms, lag);
+    if (!json_get(beat, "status", &status))
+        return;
+    if (strcmp(service->service, "views") == 0) {
+        read_views(&status, service->time_ms, s);
+    } else if (strcmp(service->service, "learner") == 0) {
+        read_learner(&status, s);
+    } else if (strcmp(service->service, "simulator") == 0) {
+        s->backlog = get_count(&status, "backlog");
+        get_text(&status, "event_time", s->event_time, sizeof(s->event_time));
+    }
+}
+
+int status_parse(const char *text, size_t len, struct status *ret, struct status_lag *lag,
+                 struct err *err)
+{
+    struct json_value root;
+    struct json_value key;
+    struct json_value beat;
+    struct json_iter it;
+
+    *ret = (struct status){0};
+    int rc = json_parse(text, len, &root, err);
+    if (rc < 0)
+        return err_prefix(err, "the heartbeats");
+    if (root.type != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "the heartbeats are no object");
+    json_iter_init(&it, &root);
+    while (json_next_member(&it, &key, &beat)) {
+        struct buf name = BUF_INIT;
+        if (json_string(&key, &name) && beat.type == JSON_OBJECT)
+            read_beat(buf_str(&name), &beat, ret, lag);
+        buf_release(&name);
+    }
+    return 0;
+}
+
+int status_read(struct store *st, struct status *ret, struct status_lag *lag, struct err *err)
+{
+    struct buf text = BUF_INIT;
+    int rc = store_heartbeats(st, &text, err);
+
+    if (rc == 0)
+        rc = status_parse(buf_str(&text), text.len, ret, lag, err);
+    buf_release(&text);
+    return rc;
+}
+
+double status_lag_ms(const struct status_lag *lag, double percentile)
+{
+    struct hist all = {0};
+    int64_t oldest = clock_wall_ms() / 1000 - STATUS_LAG_SECONDS;
+
+    for (size_t i = 0; i < STATUS_LAG_SECONDS; i++)
+        if (lag->second_of[i] >= oldest)
+            hist_merge(&all, &lag->second[i]);
+    return all.count ? (double)hist_percentile(&all, percentile) / 1e6 : (double)NAN;
+}
+
+const struct status_model *status_baseline(const struct status *s)
+{
+    for (size_t i = 0; i < s->n_models; i++)
+        if (strcmp(s->model[i].name, TASK_BASELINE) == 0)
+            return &s->model[i];
+    return NULL;
+}
