@@ -56,7 +56,7 @@ static const char *check_path(const char *s)
     return *s && strlen(s) < 4096 ? NULL : "a folder's path";
 }
 
-static const struct option options[] = {
+static const struct task_option options[] = {
     {.name = "task",
      .type = OPTION_TEXT,
      REQUIRED,
@@ -354,7 +354,7 @@ static int find_values(struct reader *r, const char *prefix, const struct json_v
     return code;
 }
 
-static int read_environment(struct reader *r, const struct option *o)
+static int read_environment(struct reader *r, const struct task_option *o)
 {
     const char *text = o->environment ? getenv(o->environment) : NULL;
     struct buf quoted = BUF_INIT;
@@ -370,7 +370,7 @@ static int read_environment(struct reader *r, const struct option *o)
     return code;
 }
 
-static int read_option(struct reader *r, const struct option *o, struct json_value *v)
+static int read_option(struct reader *r, const struct task_option *o, struct json_value *v)
 {
     int code = 0;
 
@@ -403,7 +403,7 @@ int task_read_options(struct reader *r, const struct json_value *root)
 void task_describe_options(struct buf *out)
 {
     for (size_t i = 0; i < N_OPTIONS; i++) {
-        const struct option *o = &options[i];
+        const struct task_option *o = &options[i];
 
         buf_printf(out, "  %-22s %s\n", o->name, o->help);
         buf_printf(out, "  %-22s ", "");

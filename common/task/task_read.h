@@ -36,7 +36,7 @@ const char *task_show(const struct json_value *v, char out[80]);
 const char *task_check_slug(const char *s);   /* a name of ours: a-z, 0-9 and - */
 const char *task_check_column(const char *s); /* a column of SQL */
 
-enum option_type {
+enum task_option_type {
     OPTION_TEXT,   /* char * */
     OPTION_CHOICE, /* char *, one of `choices` */
     OPTION_ENUM,   /* an enum whose values are the indexes of `choices` */
@@ -46,9 +46,9 @@ enum option_type {
     OPTION_MODELS,
 };
 
-struct option {
+struct task_option {
     const char *name; /* its path in the file: "topics.requests" */
-    enum option_type type;
+    enum task_option_type type;
     bool required;
     const char *fallback;       /* JSON text; NULL: required, or stays as it is */
     size_t offset;              /* of its value in struct task */
@@ -65,7 +65,7 @@ struct option {
 /* ---- task_values.c ---- */
 
 /* Reads `v` into the option's field; `path` is where it stands. */
-int task_read_value(struct reader *r, const struct option *o, const char *path,
+int task_read_value(struct reader *r, const struct task_option *o, const char *path,
                     const struct json_value *v);
 
 /* Refuses `v`: "is <v>; write <wanted>". */

@@ -23,7 +23,7 @@ int task_wrong_type(struct reader *r, const char *path, const char *wanted,
     return task_refuse(r, path, "is %s; write %s", task_show(v, shown), wanted);
 }
 
-static int wrong_choice(struct reader *r, const struct option *o, const char *path,
+static int wrong_choice(struct reader *r, const struct task_option *o, const char *path,
                         const struct json_value *v, const char *text)
 {
     struct buf known = BUF_INIT;
@@ -58,7 +58,7 @@ static void set_text(char **field, char *text)
     *field = text;
 }
 
-static int read_text(struct reader *r, const struct option *o, const char *path,
+static int read_text(struct reader *r, const struct task_option *o, const char *path,
                      const struct json_value *v, void *field)
 {
     char *text = task_string(v);
@@ -74,7 +74,7 @@ static int read_text(struct reader *r, const struct option *o, const char *path,
     return 0;
 }
 
-static int read_choice(struct reader *r, const struct option *o, const char *path,
+static int read_choice(struct reader *r, const struct task_option *o, const char *path,
                        const struct json_value *v, void *field)
 {
     char *text = task_string(v);
@@ -97,7 +97,7 @@ static int read_choice(struct reader *r, const struct option *o, const char *pat
     return 0;
 }
 
-static int read_count(struct reader *r, const struct option *o, const char *path,
+static int read_count(struct reader *r, const struct task_option *o, const char *path,
                       const struct json_value *v, void *field)
 {
     char shown[80];
@@ -135,7 +135,7 @@ static int read_bounds(struct reader *r, const char *path, const struct json_val
     return 0;
 }
 
-int task_read_value(struct reader *r, const struct option *o, const char *path,
+int task_read_value(struct reader *r, const struct task_option *o, const char *path,
                     const struct json_value *v)
 {
     void *field = (char *)r->task + o->offset;
