@@ -15,13 +15,15 @@
 
 const char *access_default_config(void)
 {
-    static char installed[PATHS_MAX];
+    static char found[PATHS_MAX];
+    /* Installed, and in a build folder of the source tree. */
+    static const char *const beside[] = {"../share/oxbow/" CONFIG, "../../../" CONFIG};
 
     if (access(CONFIG, R_OK) == 0)
         return CONFIG;
-    if (paths_beside_program(installed, sizeof(installed), "../share/oxbow/" CONFIG) == 0 &&
-        access(installed, R_OK) == 0)
-        return installed;
+    for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++)
+        if (paths_beside_program(found, sizeof(found), beside[i]) == 0 && access(found, R_OK) == 0)
+            return found;
     return CONFIG;
 }
 
