@@ -15,7 +15,7 @@
 static const struct runtime_option common[] = {
     {"config", "FILE", "the task file (default " OPTIONS_CONFIG ")"},
     {"instance", "NAME", "the name that this process is known by (default <service>-1)"},
-    {"log-level", "LEVEL", "debug, info, warn or error (default info)"},
+    {"log-level", "LEVEL", "debug, info, warn or error (default: the task file's)"},
     {"help", NULL, "show this text"},
     {"version", NULL, "show the version"},
 };
@@ -59,14 +59,10 @@ static bool instance_ok(const char *name)
     return true;
 }
 
-static int take_common(struct runtime *rt, const char *name, const char *value,
-                       const char **ret_config)
+static int take_common(struct runtime *rt, const char *name, const char *value, struct options *ret)
 {
-    const char *service = rt->spec->service;
-    enum log_level level;
-
     if (strcmp(name, "config") == 0) {
-        *ret_config = value;
+        ret->config = value;
     } else if (strcmp(name, "instance") == 0) {
         if (!instance_ok(value)) {
             log_error("--instance \"%s\": a name has 1 to 63 letters, digits, dots, dashes or "
@@ -76,28 +72,28 @@ static int take_common(struct runtime *rt, const char *name, const char *value,
         }
         snprintf(rt->instance, sizeof(rt->instance), "%s", value);
     } else if (strcmp(name, "log-level") == 0) {
-        if (log_level_parse(value, &level) != 0) {
+        if (log_level_parse(value, &ret->level) != 0) {
             log_error("--log-level \"%s\": write debug, info, warn or error", value);
             return RUNTIME_REFUSED;
         }
-        log_set_level(level);
+        ret->has_log_level = true;
     } else if (strcmp(name, "help") == 0) {
         print_help(rt->spec);
         return RUNTIME_OK;
     } else {
-        printf("oxbow-%s %s\n", service, OXBOW_VERSION);
+        printf("oxbow-%s %s\n", rt->spec->service, OXBOW_VERSION);
         return RUNTIME_OK;
     }
     return RUNTIME_GO;
 }
 
-static int take(struct runtime *rt, size_t i, const char *value, const char **ret_config)
+static int take(struct runtime *rt, size_t i, const char *value, struct options *ret)
 {
     const struct runtime_spec *spec = rt->spec;
     const char *name = option_at(spec, i)->name;
 
     if (i >= spec->n_options)
-        return take_common(rt, name, value, ret_config);
+        return take_common(rt, name, value, ret);
 
     struct err err = {0};
     if (spec->option(spec->ctx, name, value, &err) == 0)
@@ -106,7 +102,7 @@ static int take(struct runtime *rt, size_t i, const char *value, const char **re
     return RUNTIME_REFUSED;
 }
 
-int options_read(struct runtime *rt, int argc, char **argv, const char **ret_config)
+int options_read(struct runtime *rt, int argc, char **argv, struct options *ret)
 {
     const struct runtime_spec *spec = rt->spec;
     size_t n = spec->n_options + N_COMMON;
@@ -120,14 +116,14 @@ int options_read(struct runtime *rt, int argc, char **argv, const char **ret_con
         table[i].val = FIRST_CODE + (int)i;
     }
 
-    *ret_config = OPTIONS_CONFIG;
+    *ret = (struct options){.config = OPTIONS_CONFIG};
     optind = 0; /* begins anew, whoever has used getopt before */
     while (status == RUNTIME_GO) {
         int code = getopt_long(argc, argv, ":", table, NULL);
         if (code == -1)
             break;
         if (code >= FIRST_CODE) {
-            status = take(rt, (size_t)(code - FIRST_CODE), optarg, ret_config);
+            status = take(rt, (size_t)(code - FIRST_CODE), optarg, ret);
             continue;
         }
         if (code == ':')

@@ -6,11 +6,16 @@
 
 #define OPTIONS_CONFIG "config/taxi.json"
 
+struct options {
+    const char *config;   /* points into argv, or is the default */
+    bool has_log_level;   /* --log-level was given */
+    enum log_level level; /* what it said */
+};
+
 /*
- * Reads the command line into rt->instance and the log's level, and hands the service its own
- * options. *ret_config points into argv or is the default. RUNTIME_GO, or the status to leave with:
- * what there was to say has been said.
+ * Reads the command line into rt->instance and *ret, and hands the service its own options.
+ * RUNTIME_GO, or the status to leave with: what there was to say has been said.
  */
-int options_read(struct runtime *rt, int argc, char **argv, const char **ret_config);
+int options_read(struct runtime *rt, int argc, char **argv, struct options *ret);
 
 #endif

@@ -20,22 +20,26 @@
 
 int runtime_init(struct runtime *rt, int argc, char **argv, const struct runtime_spec *spec)
 {
-    const char *config;
+    struct options options;
     struct err err = {0};
 
     *rt = (struct runtime){.spec = spec, .started_ms = clock_wall_ms()};
     snprintf(rt->instance, sizeof(rt->instance), "%s-1", spec->service);
     stop_install();
 
-    int status = options_read(rt, argc, argv, &config);
+    int status = options_read(rt, argc, argv, &options);
     if (status != RUNTIME_GO)
         return status;
 
-    rt->task = task_load(config, &err);
+    if (options.has_log_level)
+        log_set_level(options.level);
+    rt->task = task_load(options.config, &err);
     if (!rt->task || task_sql_hash(rt->task, &rt->sql_hash, &err) != 0) {
         log_error("%s", err.text);
         return RUNTIME_REFUSED;
     }
+    if (!options.has_log_level)
+        log_set_level(rt->task->log_level);
     rt->tm = telemetry_new();
     return RUNTIME_GO;
 }
