@@ -377,9 +377,17 @@ static void city_write_key(struct trip_source *source, uint64_t number, struct b
     json_write_int(out, (int64_t)number);
 }
 
+/* The minute that a time lies in, from 0; 0 for what lies before the start. */
+static int64_t minute_of(const struct city *city, int64_t time_ms)
+{
+    int64_t since_ms = time_ms - city->options.start_ms;
+
+    return since_ms < 0 ? 0 : since_ms / MINUTE_MS;
+}
+
 /*
- * The cursor says how many requests lie before its time, and making the minutes before it again
- * says how many of those are in them: the difference numbers the first.
+ * The cursor says how many requests there were up to the last one's time, and making the minutes
+ * before it again says how many of those are in them: the difference numbers the first.
  */
 static int city_seek(struct trip_source *source, const struct cursor *after, uint64_t *ret_before,
                      struct err *err)
@@ -390,18 +398,15 @@ static int city_seek(struct trip_source *source, const struct cursor *after, uin
 
     city->n_rides = city->at = city->n_before = 0;
     if (after->number) {
-        first = (after->time_ms - city->options.start_ms - CITY_TRIP_MAX_MS) / MINUTE_MS - 1;
-        if (first < 0)
-            first = 0;
-        int64_t last = (after->time_ms - city->options.start_ms) / MINUTE_MS;
+        int64_t last = minute_of(city, after->request_ms);
+        first = minute_of(city, after->time_ms - CITY_TRIP_MAX_MS);
+        bool is_far = first > last; /* no trip may take that long */
         for (city->minute = first; city->minute <= last;) {
             make_minute(city);
             for (size_t i = 0; i < city->n_rides; i++)
-                n_again +=
-                    city->rides[i].pickup_ms < after->time_ms ||
-                    (city->rides[i].pickup_ms == after->time_ms && after->kind == EVENT_REQUEST);
+                n_again += city->rides[i].pickup_ms <= after->request_ms;
         }
-        if (n_again > after->requests || (first == 0 && n_again < after->requests))
+        if (is_far || n_again > after->requests || (first == 0 && n_again < after->requests))
             return err_set(err, ERR_REFUSED,
                            "the stream's place does not fit simulation %s; start over with --fresh",
                            source->identity);

@@ -7,7 +7,8 @@
 #include "base/json.h"
 #include "base/num.h"
 
-#define N_FIELDS 6
+#define N_FIELDS 7
+#define TIME_MAX INT64_C(1000000000000000) /* ms, far beyond the year 9999 */
 
 int cursor_compare(const struct cursor *a, const struct cursor *b)
 {
@@ -31,6 +32,8 @@ void cursor_write(const struct cursor *c, const char *identity, struct buf *out)
     json_write_int(out, (int64_t)c->requests);
     buf_byte(out, ' ');
     json_write_int(out, (int64_t)c->outcomes);
+    buf_byte(out, ' ');
+    json_write_int(out, c->time_ms - c->request_ms);
 }
 
 static bool read_count(const char *text, size_t len, uint64_t *ret)
@@ -60,13 +63,17 @@ int cursor_read(const char *text, size_t len, struct cursor *ret,
     }
 
     struct cursor c;
+    int64_t lag;
     if (field_len[0] == 0 || field_len[0] > CURSOR_IDENTITY_MAX || field_len[2] != 1 ||
         (*field[2] != 'r' && *field[2] != 'o') ||
         num_parse_int(field[1], field_len[1], &c.time_ms) != 0 ||
         !read_count(field[3], field_len[3], &c.number) || !c.number ||
         !read_count(field[4], field_len[4], &c.requests) ||
-        !read_count(field[5], field_len[5], &c.outcomes))
+        !read_count(field[5], field_len[5], &c.outcomes) ||
+        num_parse_int(field[6], field_len[6], &lag) != 0 || lag < 0 || lag > TIME_MAX ||
+        c.time_ms < -TIME_MAX || c.time_ms > TIME_MAX)
         return ERR_INVALID;
+    c.request_ms = c.time_ms - lag;
     c.kind = *field[2] == 'r' ? EVENT_REQUEST : EVENT_OUTCOME;
 
     *ret = c;

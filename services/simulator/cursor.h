@@ -3,9 +3,9 @@
  * header `cursor` of each message that it publishes.
  *
  * The order: time, then outcomes before requests, then the trip's number. The
- * text is `<identity> <time in ms> <r|o> <number> <requests> <outcomes>`; the
- * identity names the source that the events come from, so that a run never
- * goes on where a different one has stopped.
+ * text is `<identity> <time in ms> <r|o> <number> <requests> <outcomes> <lag>`,
+ * lag being the event time in ms since the last request; the identity names the source that the
+ * events come from, so that a run never goes on where a different one has stopped.
  */
 #ifndef OXBOW_SIMULATOR_CURSOR_H
 #define OXBOW_SIMULATOR_CURSOR_H
@@ -23,9 +23,10 @@ enum event_kind { EVENT_OUTCOME, EVENT_REQUEST };
 struct cursor {
     int64_t time_ms; /* event time */
     enum event_kind kind;
-    uint64_t number;   /* of the trip, from 1; 0: before the first event */
-    uint64_t requests; /* requests up to and including this event */
-    uint64_t outcomes; /* outcomes up to and including it */
+    uint64_t number;    /* of the trip, from 1; 0: before the first event */
+    uint64_t requests;  /* requests up to and including this event */
+    uint64_t outcomes;  /* outcomes up to and including it */
+    int64_t request_ms; /* event time of the last of those requests */
 };
 
 /* <0, 0, >0 as `a` comes before, is, or comes after `b`. */

@@ -104,6 +104,7 @@ struct cursor schedule_place(const struct schedule *s, const struct event *e)
         .number = e->trip.number,
         .requests = s->at.requests + is_request,
         .outcomes = s->at.outcomes + !is_request,
+        .request_ms = is_request ? e->time_ms : s->at.request_ms,
     };
 }
 
@@ -161,7 +162,7 @@ int schedule_seek(struct schedule *s, const struct cursor *after, struct err *er
     if (s->at.requests != after->requests)
         return err_set(err, ERR_REFUSED,
                        "%s has %llu requests up to the place where the stream stands, but %llu "
-                       "were published; start over with --fresh",
+                       "were published; start it with the --trips it had, or over with --fresh",
                        s->source->identity, (unsigned long long)s->at.requests,
                        (unsigned long long)after->requests);
     s->at = *after;

@@ -108,7 +108,7 @@ static void test_foreign_place(void **state)
 {
     struct trip_source *city = make_city(42);
     struct schedule *s = schedule_new(city, 0);
-    struct cursor place = {START_MS + HOUR_MS, EVENT_OUTCOME, 3, 3, 3};
+    struct cursor place = {START_MS + HOUR_MS, EVENT_OUTCOME, 3, 3, 3, START_MS + HOUR_MS - 5};
     struct err err = {0};
 
     (void)state;

@@ -35,18 +35,19 @@ static void test_order(void **state)
 /* What is written is read back, identity included. */
 static void test_round_trip(void **state)
 {
-    const struct cursor c = {1451890800123, EVENT_REQUEST, 77, 77, 61};
+    const struct cursor c = {1451890800123, EVENT_REQUEST, 77, 77, 61, 1451890800123};
     char identity[CURSOR_IDENTITY_MAX + 1];
     struct cursor back;
     struct buf text = BUF_INIT;
 
     (void)state;
     cursor_write(&c, "city1/42/0/-1", &text);
-    assert_string_equal(text.data, "city1/42/0/-1 1451890800123 r 77 77 61");
+    assert_string_equal(text.data, "city1/42/0/-1 1451890800123 r 77 77 61 0");
     assert_int_equal(cursor_read(text.data, text.len, &back, identity), 0);
     assert_int_equal(cursor_compare(&c, &back), 0);
     assert_int_equal(back.requests, 77);
     assert_int_equal(back.outcomes, 61);
+    assert_int_equal(back.request_ms, c.request_ms);
     assert_string_equal(identity, "city1/42/0/-1");
     buf_release(&text);
 }
@@ -57,15 +58,17 @@ static void test_refused(void **state)
     static const char *const texts[] = {
         "",
         "x",
-        "x 1 r 2 3",
-        "x 1 r 2 3 4 5",
-        "x 1 q 2 3 4",
-        "x 1 r 0 3 4",
-        "x 1 r -2 3 4",
-        "x 1.5 r 2 3 4",
-        " 1 r 2 3 4",
-        "x  r 2 3 4",
-        "x 1 rr 2 3 4",
+        "x 1 r 2 3 4",
+        "x 1 r 2 3 4 5 6",
+        "x 1 q 2 3 4 0",
+        "x 1 r 0 3 4 0",
+        "x 1 r -2 3 4 0",
+        "x 1.5 r 2 3 4 0",
+        " 1 r 2 3 4 0",
+        "x  r 2 3 4 0",
+        "x 1 rr 2 3 4 0",
+        "x -9223372036854775807 r 2 3 4 9",
+        "x 5 r 2 3 4 -1",
     };
     char identity[CURSOR_IDENTITY_MAX + 1] = "as it was";
     struct cursor c = {.number = 5};
