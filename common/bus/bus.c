@@ -9,8 +9,8 @@
 
 #define TOPIC_NAME_MAX 249 /* Kafka's limit; one rule for all backends lets a task file move */
 
-static const struct bus_backend *const backends[] = {&bus_backend_redis};
-static const char *const backend_names[] = {"redis", NULL};
+static const struct bus_backend *const backends[] = {&bus_backend_redis, &bus_backend_memory};
+static const char *const backend_names[] = {"redis", "memory", NULL};
 
 #define N_BACKENDS (sizeof(backends) / sizeof(backends[0]))
 static_assert(N_BACKENDS + 1 == sizeof(backend_names) / sizeof(backend_names[0]),

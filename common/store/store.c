@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "store/store_backend.h"
 
-static const struct store_backend *const backends[] = {&store_backend_redis};
+static const struct store_backend *const backends[] = {&store_backend_redis, &store_backend_memory};
 
 #define N_BACKENDS (sizeof(backends) / sizeof(backends[0]))
 
