@@ -252,7 +252,8 @@ static int read_batch(struct learning *l, int timeout_ms, struct err *err)
     return rc < 0 ? rc : n;
 }
 
-static int step(struct learning *l, int timeout_ms, struct err *err)
+/* What comes before anything else: the lease, what the server has lost, dead letters left over. */
+static int prepare(struct learning *l, struct err *err)
 {
     int rc = keep_lease(l, err);
 
@@ -262,9 +263,15 @@ static int step(struct learning *l, int timeout_ms, struct err *err)
     }
     if (rc == 0 && l->batch.n_dead)
         rc = learning_batch_bury(l, err);
+    return rc;
+}
+
+static int step(struct learning *l, int timeout_ms, struct err *err)
+{
+    int rc = prepare(l, err);
+
     if (rc < 0)
         return rc;
-
     int n = read_batch(l, timeout_ms, err);
     if (n < 0)
         return n;
@@ -277,22 +284,30 @@ static int step(struct learning *l, int timeout_ms, struct err *err)
     return rc < 0 ? rc : n;
 }
 
-int learning_step(struct learning *l, int timeout_ms, struct err *err)
+/* After a server was away, what it has is compared; a lease that it lost is taken up again first.
+ */
+static int note_failure(struct learning *l, int rc, struct err *err)
 {
-    int rc = step(l, timeout_ms, err);
-
     if (rc == ERR_DISCONNECTED || rc == ERR_TIMEOUT) {
         l->is_unsure = true;
+        l->renew_at_ms = 0;
         err->retriable = true;
     }
     return rc;
 }
 
+int learning_step(struct learning *l, int timeout_ms, struct err *err)
+{
+    return note_failure(l, step(l, timeout_ms, err), err);
+}
+
 int learning_checkpoint(struct learning *l, struct err *err)
 {
-    int rc = l->batch.n_dead ? learning_batch_bury(l, err) : 0;
+    int rc = prepare(l, err);
 
-    return rc < 0 ? rc : publish_due(l, true, err);
+    if (rc == 0)
+        rc = publish_due(l, true, err);
+    return note_failure(l, rc, err);
 }
 
 int learning_close(struct learning *l, struct err *err)

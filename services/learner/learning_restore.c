@@ -142,11 +142,15 @@ static int fold_anew(struct learning *l, size_t i, uint64_t start, struct err *e
     return m->fold ? 0 : err->code;
 }
 
-/* Tries the versions of the generation, newest first. *ret_start is where the generation began. */
+/*
+ * Tries the versions of the generation, newest first. *ret_start is where the generation began;
+ * `err` comes with what has been said about the newest.
+ */
 static int adopt_older(struct learning *l, size_t i, const struct store_version *list, size_t n,
                        uint64_t *ret_start, struct err *err)
 {
     struct learning_model *m = &l->models[i];
+    struct err said = *err;
 
     for (size_t k = n; k-- > 0;) {
         struct store_version v = {.model = NULL};
@@ -164,7 +168,8 @@ static int adopt_older(struct learning *l, size_t i, const struct store_version 
         store_version_release(&v);
         if (rc == 0 || !is_bad_version(rc))
             return rc;
-        log_warn("%s", err->text);
+        if (strcmp(err->text, said.text) != 0)
+            log_warn("%s", err->text);
     }
     return ERR_NOT_FOUND;
 }
@@ -177,9 +182,12 @@ static int fall_back(struct learning *l, size_t i, struct err *err)
 
     log_warn("the newest version of model \"%s\" is refused: %s", l->task->models[i].name,
              err->text);
-    int rc = store_versions(l->o.store, l->task->models[i].name, &list, &n, err);
-    if (rc < 0)
+    struct err listing;
+    int rc = store_versions(l->o.store, l->task->models[i].name, &list, &n, &listing);
+    if (rc < 0) {
+        *err = listing;
         return rc;
+    }
     rc = adopt_older(l, i, list, n, &start, err);
     store_versions_free(list, n);
     return rc == ERR_NOT_FOUND ? fold_anew(l, i, start, err) : rc;
