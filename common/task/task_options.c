@@ -252,7 +252,7 @@ static const struct task_option options[] = {
      .help = "Messages kept on a topic after all who need them have read them."},
     {.name = "rebuild_rows",
      .type = OPTION_COUNT,
-     .fallback = "1000000",
+     .fallback = "200000",
      AT(rebuild_rows),
      RANGE(0, BILLION),
      .help = "The same for the learning queue: how far back a model can be built again."},
