@@ -52,7 +52,7 @@ static inline double support_sample(struct rng *rng, double *x)
             x[j] = nearbyint(x[j]);
         y += x[j] > 0.5 ? 3 * x[j] : -x[j];
         if (rng_random(rng) < 0.05)
-            x[j] = NAN;
+            x[j] = (double)NAN;
     }
     return y + rng_gauss(rng, 0, 0.5);
 }
@@ -68,8 +68,7 @@ static const char *const support_pipelines[] = {
     "[\"standard_scaler\", {\"hoeffding_tree_regressor\": {\"grace_period\": 20, \"tau\": 0.4}}]",
     "[{\"hoeffding_tree_regressor\": {\"grace_period\": 30, \"delta\": 0.1, \"max_depth\": 3}}]",
     "[{\"hoeffding_tree_regressor\": {\"grace_period\": 40, \"leaf_prediction\": \"mean\"}}]",
-    "[{\"hoeffding_tree_regressor\": {\"leaf_model\": \"mean\", \"tau\": 0.3, \"grace_period\": "
-    "25}}]",
+    "[{\"hoeffding_tree_regressor\": {\"leaf_model\": \"mean\", \"grace_period\": 25}}]",
 };
 
 #define SUPPORT_PIPELINES (sizeof(support_pipelines) / sizeof(support_pipelines[0]))

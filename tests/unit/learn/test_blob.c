@@ -241,7 +241,7 @@ static void test_count_is_checked(void **state)
     blob_write_u64(&bytes, 3);
     blob_write_f64(&bytes, 1.5);
     blob_write_f64(&bytes, -2.5);
-    blob_write_f64(&bytes, NAN);
+    blob_write_f64(&bytes, (double)NAN);
     blob_reader_init(&in, bytes.data, bytes.len);
     assert_int_equal(blob_read_count(&in, 8, 3), 3);
     assert_true(blob_read_f64(&in) == 1.5);

@@ -29,8 +29,8 @@ static void test_hard_cases(void **state)
         {1.0000000005, 9, 1.000000001},
         {1e300, 1, 1e300},
         {5e-324, 1, 0},
-        {INFINITY, 1, INFINITY},
-        {-INFINITY, 1, -INFINITY},
+        {(double)INFINITY, 1, (double)INFINITY},
+        {-(double)INFINITY, 1, -(double)INFINITY},
     };
 
     (void)state;
