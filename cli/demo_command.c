@@ -130,7 +130,7 @@ static int run(struct demo_options *o)
     o->up.simulator = words.word;
     int rc = up_start(&up, &o->up, &screen, &err);
     if (rc == 0) {
-        struct live *live = live_new(&up, &screen, &o->up.access, !o->quiet);
+        struct live *live = live_new(&up, &screen, &o->up.access, screen.tty && !o->quiet);
         if (o->replay && !(o->speed > 0) && !(o->rate > 0))
             up_say(&up, "replaying at %d trips a second; --speed and --rate set another pace",
                    REPLAY_RATE);

@@ -30,12 +30,28 @@ static bool worth_showing(const char *line, size_t len)
     return memcmp(line + at, "INFO ", 5) != 0 && memcmp(line + at, "DEBUG", 5) != 0;
 }
 
+/* What redis-server says at every start and stop. The supervisor tells of both in its own words. */
+static bool is_small_talk(const char *line, size_t len)
+{
+    static const char *const known[] = {
+        "Redis is starting", "Redis version=", "Configuration loaded", "Server initialized",
+        "Memory overcommit", "signal-handler", "requested shutdown",   "ready to exit",
+    };
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (memmem(line, len, known[i], strlen(known[i])))
+            return true;
+    return false;
+}
+
 static void on_line(void *ctx, int child, const char *name, const char *line, size_t len)
 {
     struct up *up = ctx;
     enum screen_colour colour = SCREEN_BOLD;
 
     if (child >= 0) {
+        if (up->redis.port && child < up->first_service && is_small_talk(line, len))
+            return;
         if (up->quiet && !worth_showing(line, len))
             return;
         colour = palette[(size_t)child % (sizeof(palette) / sizeof(palette[0]))];
@@ -109,10 +125,10 @@ static int start_redis(struct up *up, struct err *err)
     if (rc < 0)
         return rc;
     struct supervise_spec spec = {.name = "redis-server", .argv = up->redis.argv};
+    up->first_service = 1;
     int child = supervise_start(up->supervisor, &spec, err);
     if (child < 0)
         return err_prefix(err, "redis-server (apt-get install redis-server)");
-    up->first_service = child + 1;
     rc = wait_for_redis(up, child, err);
     if (rc == 0)
         up_say(up, "redis-server answers on %s, its data are in %s/redis", up->redis.url,
