@@ -1,6 +1,6 @@
 /*
  * Events to messages. Messages in flight are numbered; a ring keeps, for each, the place before it,
- * so that publishing can go back to one that was refused.
+ * so that publishing can go back to one that failed.
  */
 #include "simulator/publisher.h"
 
@@ -28,9 +28,10 @@ struct publisher {
     uint64_t next;
     uint64_t n_delivered;
 
-    struct err failure; /* the first since the last sync; code 0: none */
-    bool has_hole;      /* a message was refused, ... */
-    struct cursor hole; /* ... the first of them comes after this place */
+    struct err failure;          /* the first since the last sync; code 0: none */
+    uint64_t first_failed;       /* the number of that message ... */
+    struct cursor before_failed; /* ... and the place before it */
+    bool has_hole;               /* a message behind it was delivered */
 
     struct buf key;
     struct buf value;
@@ -68,39 +69,25 @@ static struct slot *slot_of(struct publisher *p, uint64_t number)
     return &p->ring[number % PUBLISHER_IN_FLIGHT];
 }
 
-/* A lost connection leaves it open whether a message arrived; any other error says that it did not.
- */
-static bool is_open(int code)
-{
-    return code == ERR_DISCONNECTED || code == ERR_TIMEOUT;
-}
-
-static void note_failure(struct publisher *p, int code, const struct err *err,
-                         const struct cursor *before)
-{
-    if (!p->failure.code) {
-        if (err && err->code)
-            p->failure = *err;
-        else
-            err_set(&p->failure, code, "publishing: %s", err_str(code));
-    }
-    if (!is_open(code) && (!p->has_hole || cursor_compare(before, &p->hole) < 0)) {
-        p->has_hole = true;
-        p->hole = *before;
-    }
-}
-
 void publisher_delivered(void *ctx, void *opaque, int result, const struct bus_pos *pos,
                          const struct err *err)
 {
     struct publisher *p = ctx;
-    struct slot *slot = slot_of(p, (uint64_t)(uintptr_t)opaque);
+    uint64_t number = (uint64_t)(uintptr_t)opaque;
+    struct slot *slot = slot_of(p, number);
 
     (void)pos;
-    if (result < 0)
-        note_failure(p, result, err, &slot->before);
-    else
+    if (result >= 0) {
         p->n_delivered++;
+        p->has_hole |= p->failure.code && number > p->first_failed;
+    } else if (!p->failure.code) {
+        if (err && err->code)
+            p->failure = *err;
+        else
+            err_set(&p->failure, result, "publishing: %s", err_str(result));
+        p->first_failed = number;
+        p->before_failed = slot->before;
+    }
     slot->is_settled = true;
     while (p->oldest < p->next && slot_of(p, p->oldest)->is_settled)
         p->oldest++;
@@ -296,8 +283,8 @@ int publisher_sync(struct publisher *p, struct bus *bus, struct err *err)
     int rc = bus_cursor(p, bus, &place, err);
     if (rc != 0)
         return rc;
-    if (p->has_hole && cursor_compare(&p->hole, &place) < 0)
-        place = p->hole;
+    if (p->has_hole && cursor_compare(&p->before_failed, &place) < 0)
+        place = p->before_failed;
     rc = schedule_seek(p->schedule, &place, err);
     if (rc != 0)
         return rc;

@@ -5,9 +5,10 @@
  * Every message carries its place as header `cursor`. After a start or a lost
  * connection the later of the two topics' last cursors is the place: messages
  * go out in order on one connection, so what a server has is a prefix of them.
- * A message that the server refused (out of memory, say) is the exception: it
- * leaves a hole, so publishing goes back to it, and what came behind it is
- * published twice, which readers know by its key.
+ * A message that the server would not take (out of memory, say) while it took
+ * a later one is the exception: it leaves a hole, so publishing goes back to it
+ * at once, and what came behind it is published twice, which readers know by
+ * its key. Only a kill between the two would leave the hole.
  *
  * Order of calls: (sync → publish*)*, and sync again when failure() says so.
  */

@@ -20,8 +20,9 @@
 #define SLEEP_MAX_NS    (100 * NS_PER_MS) /* the longest, so that heartbeats and signals are seen */
 #define BACKLOG_NS      (250 * NS_PER_MS) /* between two looks at the backlog */
 #define DRAIN_MS        3000
-#define MAX_A_WAKE_UP   2048 /* messages */
-#define BACKLOG_A_CHECK 16   /* looks for each max_backlog messages */
+#define LINGER_NS       (2500 * NS_PER_MS) /* longer than a server may hold back what it answered */
+#define MAX_A_WAKE_UP   2048               /* messages */
+#define BACKLOG_A_CHECK 16                 /* looks for each max_backlog messages */
 
 struct simulator {
     struct runtime *rt;
@@ -33,6 +34,8 @@ struct simulator {
     bool is_anchored; /* the pace has begun */
     bool is_synced;   /* the schedule stands where the bus does */
     bool is_done;
+    uint64_t published_at_end; /* messages by this process, when the end was reached last */
+    int64_t leave_ns;          /* when it may be done */
 
     int64_t next_look_ns;        /* at the backlog */
     uint64_t published_at_look;  /* messages, at the last one */
@@ -225,16 +228,41 @@ static int settle(struct simulator *sim, int64_t until_ns, struct err *err)
     return in_flight < 0 ? in_flight : 0;
 }
 
-/* Everything is queued: done once all of it has arrived. */
-static int finish(struct simulator *sim, struct err *err)
+/* The code of what has failed since the last sync, with its text; 0: nothing. */
+static int take_failure(const struct simulator *sim, struct err *err)
+{
+    const struct err *failure = publisher_failure(sim->publisher);
+
+    if (!failure)
+        return 0;
+    *err = *failure;
+    return failure->code;
+}
+
+/*
+ * Everything is queued: done once all of it has arrived and is still there a while later. A server
+ * that is killed may lose its last moments although it had answered, and after the end nobody would
+ * notice.
+ */
+static int finish(struct simulator *sim, int64_t now_ns, struct err *err)
 {
     int rc = bus_flush(sim->rt->bus, (int)(SLEEP_MAX_NS / NS_PER_MS), err);
 
     if (publisher_failure(sim->publisher))
-        return publisher_failure(sim->publisher)->code;
-    if (rc == ERR_TIMEOUT)
+        return take_failure(sim, err);
+    if (rc != 0)
+        return rc == ERR_TIMEOUT ? 0 : rc;
+
+    if (sim->published != sim->published_at_end) {
+        sim->published_at_end = sim->published;
+        sim->leave_ns = now_ns + LINGER_NS;
+    }
+    if (now_ns < sim->leave_ns) {
+        pace_sleep_until(now_ns + SLEEP_MAX_NS);
         return 0;
-    sim->is_done = rc == 0;
+    }
+    rc = sync_place(sim, err);
+    sim->is_done = rc == 0 && !schedule_peek(sim->schedule);
     return rc;
 }
 
@@ -247,7 +275,7 @@ static int turn(struct simulator *sim, struct err *err)
     if (!sim->is_synced)
         return sync_place(sim, err);
     if (!schedule_peek(sim->schedule))
-        return finish(sim, err);
+        return finish(sim, now_ns, err);
 
     rc = check_backlog(sim, now_ns, err);
     if (rc == 0 && !sim->is_waiting)
@@ -267,11 +295,7 @@ static int turn(struct simulator *sim, struct err *err)
     if (due_ns > now_ns + SLEEP_MAX_NS)
         due_ns = now_ns + SLEEP_MAX_NS;
     rc = settle(sim, due_ns, err);
-    if (rc == 0 && publisher_failure(sim->publisher)) {
-        *err = *publisher_failure(sim->publisher);
-        rc = err->code;
-    }
-    return rc;
+    return rc != 0 ? rc : take_failure(sim, err);
 }
 
 /* Errors that go away, perhaps after a while; the others end the program. */
