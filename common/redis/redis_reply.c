@@ -130,7 +130,10 @@ static void *create_integer(const redisReadTask *task, long long value)
 
 static void *create_nil(const redisReadTask *task)
 {
-    return object_new(task, 0);
+    redisReply *r = object_new(task, 0);
+
+    r->type = REDIS_REPLY_NIL; /* a null array's task says array */
+    return r;
 }
 
 static void free_object(void *r)
