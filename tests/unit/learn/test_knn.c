@@ -69,7 +69,8 @@ static double oracle_predict(const struct oracle *o, const double *q)
     return answer;
 }
 
-static void compare(size_t k, size_t window, size_t rows, bool whole)
+/* `scale` multiplies every feature; 0 makes them small whole numbers, for ties. */
+static void compare(size_t k, size_t window, size_t rows, double scale)
 {
     struct schema *schema = support_schema(FEATURES);
     struct oracle *o = mem_zalloc(1, sizeof(*o));
@@ -91,8 +92,8 @@ static void compare(size_t k, size_t window, size_t rows, bool whole)
         double p;
 
         o->y[o->n] = support_sample(&rng, x);
-        for (size_t j = 0; whole && j < FEATURES; j++)
-            x[j] = isnan(x[j]) ? x[j] : nearbyint(x[j] / 2);
+        for (size_t j = 0; j < FEATURES; j++)
+            x[j] = scale == 0 ? nearbyint(x[j] / 2) : x[j] * scale;
         p = oracle_predict(o, x);
         if (fabs(model_predict_one(m, x) - p) > 1e-12 * fmax(1, fabs(p)))
             fail_msg("k %zu, window %zu, row %zu: %.17g, not %.17g", k, window, o->n,
@@ -109,30 +110,55 @@ static void compare(size_t k, size_t window, size_t rows, bool whole)
 static void test_exact(void **state)
 {
     (void)state;
-    compare(5, 1000, 2500, false);
-    compare(1, 33, 300, false);
-    compare(3, 32, 300, false);
-    compare(7, 1, 50, false);
-    compare(40, 100, 500, false);
-    compare(1000, 900, 1000, false);
+    compare(5, 1000, 2500, 1);
+    compare(1, 33, 300, 1);
+    compare(3, 32, 300, 1);
+    compare(7, 1, 50, 1);
+    compare(40, 100, 500, 1);
+    compare(1000, 900, 1000, 1);
 }
 
 /* Of rows that are equally far the oldest count, also around the end of the ring. */
 static void test_ties(void **state)
 {
     (void)state;
-    compare(5, 200, 1500, true);
-    compare(31, 77, 800, true);
-    compare(33, 77, 800, true);
-    compare(200, 300, 900, true);
+    compare(5, 200, 1500, 0);
+    compare(31, 77, 800, 0);
+    compare(33, 77, 800, 0);
+    compare(200, 300, 900, 0);
 }
 
 /* A window that is larger than what is searched at once. */
 static void test_large_window(void **state)
 {
     (void)state;
-    compare(5, 2500, 3999, true);
-    compare(12, 3000, 3999, false);
+    compare(5, 2500, 3999, 0);
+    compare(12, 3000, 3999, 1);
+}
+
+/* Values of any size: the rough distances are widened enough, or not used. */
+static void test_scales(void **state)
+{
+    static const double scales[] = {1e-140, 1e-30, 1e-20, 1e-12, 1e-3, 1e9, 1e14, 1e20, 1e140};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(scales) / sizeof(scales[0]); i++)
+        compare(4, 300, 700, scales[i]);
+}
+
+/* Rows far from 0 and close to each other, where a float cannot tell them apart. */
+static void test_offset(void **state)
+{
+    struct schema *schema = support_schema(1);
+    struct model *m = support_model("[{\"knn_regressor\": {\"n_neighbors\": 1}}]", schema);
+
+    (void)state;
+    for (int i = 0; i < 900; i++)
+        model_learn_one(m, &(double){1e9 + i * 37 % 900}, i * 37 % 900, 1);
+    for (int i = 0; i < 900; i++)
+        assert_true(model_predict_one(m, &(double){1e9 + i + 0.25}) == i);
+    model_free(m);
+    schema_free(schema);
 }
 
 /* A row that was seen before answers with its label, the oldest one's if there are several. */
@@ -195,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_exact),        cmocka_unit_test(test_ties),
         cmocka_unit_test(test_large_window), cmocka_unit_test(test_same_row),
         cmocka_unit_test(test_overflow),     cmocka_unit_test(test_exact_mean),
+        cmocka_unit_test(test_scales),       cmocka_unit_test(test_offset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
