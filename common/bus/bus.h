@@ -91,10 +91,12 @@ struct bus_record {
     const struct bus_header *headers;
     size_t n_headers;
     /*
-     * Above 0: the message's place in a gapless sequence that its one writer keeps. Where the bus
-     * can (Redis: the entry's id is `<seq>-0`), a number that is not above the last one is answered
-     * with BUS_DUPLICATE, so that publishing again after a crash adds nothing twice. Elsewhere
-     * ignored.
+     * Above 0: the message's place in a gapless sequence that its one writer keeps; below 1e11.
+     * Where the bus can (Redis: the entry's id is `<seq>-0`), a number that is not above the last
+     * one is answered with BUS_DUPLICATE, so that publishing again after a crash adds nothing
+     * twice; and a message fails (ERR_CONFLICT, retriable) when one that was queued before it on
+     * the topic was not appended, so that no failure leaves a hole, until the writer goes back to
+     * an earlier number. Elsewhere ignored.
      */
     uint64_t seq;
     void *opaque; /* handed to the delivery callback */
@@ -151,8 +153,12 @@ int bus_topic_ensure(struct bus *bus, const char *topic, int partitions, int rep
 
 /* ---- Publishing ---- */
 
-/* Queues one message; sends when enough are queued. ERR_TOO_LARGE when the bus would refuse the
- * size. */
+/*
+ * Queues one message; sends when enough are queued. ERR_TOO_LARGE when the bus would refuse the
+ * size. After a negative answer the message is not queued, and the callback does not hear of it.
+ * When the connection is lost, the next call here or of bus_poll_deliveries() or bus_flush()
+ * returns ERR_DISCONNECTED before anything more is sent.
+ */
 int bus_publish(struct bus *bus, const struct bus_record *rec, struct err *err) MUST_CHECK;
 
 /* Sends what is queued and handles the answers that are there, waiting at most `timeout_ms` for the

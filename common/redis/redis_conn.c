@@ -131,10 +131,10 @@ static int open_socket(struct redis_conn *c, struct err *err)
     return rc;
 }
 
-/* Who we are and which database: all in one round trip. */
+/* Who we are, which database, and whether the server can serve: all in one round trip. */
 static int greet(struct redis_conn *c, struct err *err)
 {
-    int n = 0;
+    int n = 1;
 
     if (c->url.password) {
         redis_cmd(c, c->url.user ? 3 : 2);
@@ -154,6 +154,7 @@ static int greet(struct redis_conn *c, struct err *err)
         redis_cmd_texts(c, "CLIENT", "SETNAME", c->client, NULL);
         n++;
     }
+    redis_cmd_texts(c, "PING", NULL);
     for (; n; n--) {
         const redisReply *r;
         int rc = redis_conn_call(c, c->url.shown, &r, err);
@@ -204,21 +205,21 @@ static char *put_count(char *p, char mark, size_t n)
     return p;
 }
 
-static void put_end(struct redis_conn *c, char *p)
+static void put_end(struct buf *out, char *p)
 {
     *p = '\0';
-    c->out.len = (size_t)(p - c->out.data);
+    out->len = (size_t)(p - out->data);
 }
 
 void redis_cmd(struct redis_conn *c, size_t n_args)
 {
-    put_end(c, put_count(buf_reserve(&c->out, COMMAND_PREFIX), '*', n_args));
+    put_end(&c->out, put_count(buf_reserve(&c->out, COMMAND_PREFIX), '*', n_args));
 }
 
-void redis_arg_pair(struct redis_conn *c, const char *a, size_t a_len, const char *b, size_t b_len)
+void redis_encode_pair(struct buf *out, const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t len = a_len + b_len;
-    char *p = put_count(buf_reserve(&c->out, COMMAND_PREFIX + len + 2), '$', len);
+    char *p = put_count(buf_reserve(out, COMMAND_PREFIX + len + 2), '$', len);
 
     if (a_len)
         memcpy(p, a, a_len);
@@ -227,19 +228,39 @@ void redis_arg_pair(struct redis_conn *c, const char *a, size_t a_len, const cha
     p += len;
     *p++ = '\r';
     *p++ = '\n';
-    put_end(c, p);
+    put_end(out, p);
+}
+
+void redis_encode_uint(struct buf *out, uint64_t v)
+{
+    char text[UINT_TEXT_MAX];
+
+    redis_encode_pair(out, text, uint_text(v, text), NULL, 0);
+}
+
+void redis_args(struct redis_conn *c, const struct buf *args)
+{
+    buf_append(&c->out, args->data, args->len);
+}
+
+struct buf *redis_conn_out(struct redis_conn *c)
+{
+    return &c->out;
+}
+
+void redis_arg_pair(struct redis_conn *c, const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    redis_encode_pair(&c->out, a, a_len, b, b_len);
 }
 
 void redis_arg(struct redis_conn *c, const void *data, size_t len)
 {
-    redis_arg_pair(c, data, len, NULL, 0);
+    redis_encode_pair(&c->out, data, len, NULL, 0);
 }
 
 void redis_arg_uint(struct redis_conn *c, uint64_t v)
 {
-    char text[UINT_TEXT_MAX];
-
-    redis_arg(c, text, uint_text(v, text));
+    redis_encode_uint(&c->out, v);
 }
 
 void redis_arg_id(struct redis_conn *c, uint64_t ms, uint64_t seq)

@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "redis/redis_reply.h"
 
@@ -41,7 +42,11 @@ struct redis_conn *redis_conn_new(const struct redis_conn_options *options,
                                   struct err *err) MUST_CHECK;
 void redis_conn_free(struct redis_conn *c); /* NULL is fine */
 
-/* Returns 0 when it is up, 1 after connecting anew (state on the server is gone), or <0. */
+/*
+ * Returns 0 when it is up, 1 after connecting anew (what the server kept for the connection is
+ * gone), or <0. A server that is still loading its data counts as away: of a pipeline it would
+ * refuse the first commands and take the later ones.
+ */
 int redis_conn_connect(struct redis_conn *c, struct err *err) MUST_CHECK;
 void redis_conn_drop(struct redis_conn *c);
 bool redis_conn_is_up(const struct redis_conn *c);
@@ -62,6 +67,16 @@ static inline void redis_arg_text(struct redis_conn *c, const char *s)
 }
 /* A whole command of texts; NULL ends the list. */
 void redis_cmd_texts(struct redis_conn *c, ...) __attribute__((sentinel));
+
+/*
+ * Arguments that are counted only later are collected in a buffer of the caller's, in the same
+ * form, and appended after redis_cmd() all at once.
+ */
+void redis_encode_pair(struct buf *out, const char *a, size_t a_len, const char *b, size_t b_len);
+void redis_encode_uint(struct buf *out, uint64_t v);
+void redis_args(struct redis_conn *c, const struct buf *args);
+/* Where redis_arg...() append, for a caller that encodes into either. */
+struct buf *redis_conn_out(struct redis_conn *c);
 
 /* Bytes that are appended and not sent. */
 size_t redis_conn_queued(const struct redis_conn *c);

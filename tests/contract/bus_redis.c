@@ -67,6 +67,54 @@ static void a_read_only_server_is_away(void **state)
     assert_int_equal(f->told.ok, 1);
 }
 
+static int queue_numbered(struct bus_fixture *f, uint64_t seq)
+{
+    struct bus_record rec = {.topic = "t", .value = "x", .value_len = 1, .seq = seq};
+
+    return bus_publish(f->bus, &rec, &f->err);
+}
+
+/* When the server refuses a numbered message, those behind it are refused too, until the writer
+ * goes back. */
+static void a_refused_number_leaves_no_hole(void **state)
+{
+    struct bus_fixture *f = *state;
+    struct bus_msg last;
+
+    put(f, "t", NULL, "x", 1);
+    redis_do("CONFIG SET maxmemory 1");
+    assert_ok(f, queue_numbered(f, 2));
+    assert_int_equal(bus_flush(f->bus, WAIT_MS, &f->err), ERR_DISCONNECTED);
+    assert_true(f->told.last_retriable);
+    redis_do("CONFIG SET maxmemory 0");
+    assert_ok(f, queue_numbered(f, 3));
+    assert_ok(f, queue_numbered(f, 4));
+    assert_int_equal(bus_flush(f->bus, WAIT_MS, &f->err), ERR_CONFLICT);
+    assert_true(f->err.retriable);
+    assert_int_equal(f->told.failed, 3);
+    assert_ok(f, bus_last(f->bus, "t", 0, &last, &f->err));
+    assert_int_equal(bus_pos_compare(f->bus, &last.pos, &f->told.last_pos), 0);
+    for (uint64_t seq = 1; seq <= 4; seq++)
+        assert_ok(f, queue_numbered(f, seq));
+    assert_ok(f, bus_flush(f->bus, WAIT_MS, &f->err));
+    assert_int_equal(f->told.ok, 4);
+    assert_int_equal(f->told.duplicates, 1);
+    /* A hole that the writer itself leaves is its own affair. */
+    assert_ok(f, queue_numbered(f, 10));
+    assert_ok(f, bus_flush(f->bus, WAIT_MS, &f->err));
+}
+
+/* Entries that a writer did not number make a numbered message an error, and not a duplicate. */
+static void a_foreign_writer_is_noticed(void **state)
+{
+    struct bus_fixture *f = *state;
+
+    put(f, "t", NULL, "x", 0);
+    assert_ok(f, queue_numbered(f, 5));
+    assert_int_equal(bus_flush(f->bus, WAIT_MS, &f->err), ERR_REFUSED);
+    assert_non_null(strstr(f->err.text, f->prefix));
+}
+
 /* Without a server: opening works, the rest is ERR_DISCONNECTED and says where; nothing is reported
  * as queued. */
 static void a_missing_server_is_disconnected(void **state)
@@ -281,6 +329,25 @@ static void in_flight_messages_are_told(void **state)
     put(f, "t", NULL, "x", 0);
 }
 
+/* A connection that is lost while publishing is told by the next call, before anything more is
+ * sent. */
+static void a_loss_while_publishing_is_told(void **state)
+{
+    struct bus_fixture *f = *state;
+    uint64_t seq = 1;
+    int rc = 0;
+
+    put(f, "t", NULL, "x", seq++);
+    redis_server_restart(&fixture_server);
+    while (rc == 0 && seq < 100000)
+        rc = queue_numbered(f, seq++);
+    assert_int_equal(rc, ERR_DISCONNECTED);
+    assert_int_equal(f->told.failed, seq - 3);
+    assert_ok(f, queue_numbered(f, 2));
+    assert_int_equal(bus_flush(f->bus, WAIT_MS, &f->err), ERR_DISCONNECTED);
+    assert_int_equal(f->told.ok, 2);
+}
+
 /* A member whose server was restarted first gets its uncommitted messages again, then new ones. */
 static void a_member_survives_a_restart(void **state)
 {
@@ -353,10 +420,13 @@ static const struct CMUnitTest tests[] = {
     TEST(entries_by_hand_are_read),
     TEST(a_wrong_key_is_refused_by_name),
     TEST(a_read_only_server_is_away),
+    TEST(a_refused_number_leaves_no_hole),
+    TEST(a_foreign_writer_is_noticed),
     TEST(a_missing_server_is_disconnected),
     TEST(urls_are_understood),
     TEST(a_killed_server_loses_nothing),
     TEST(in_flight_messages_are_told),
+    TEST(a_loss_while_publishing_is_told),
     TEST(a_member_survives_a_restart),
     TEST(a_wiped_server_gets_its_group_again),
     TEST(trimmed_pending_entries_are_passed_over),
