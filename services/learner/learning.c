@@ -17,6 +17,7 @@
 #include "learner/learning_internal.h"
 
 #define LEASE_TTL_MS 6000
+#define YOUNG_ROWS   100
 
 struct learning *learning_new(const struct learning_options *options, struct err *err)
 {
@@ -212,9 +213,21 @@ static int look_for_end(struct learning *l, struct err *err)
     return 0;
 }
 
+/*
+ * Rows after which a model is published. A young model changes most: it is published each time it
+ * has learned twice as much, so that the first predictions soon come from one that has learned
+ * something.
+ */
+static uint64_t rows_between(const struct learning *l, const struct learning_model *m)
+{
+    uint64_t rows = m->stored_learned > YOUNG_ROWS ? m->stored_learned : YOUNG_ROWS;
+
+    return rows < (uint64_t)l->task->refresh_rows ? rows : (uint64_t)l->task->refresh_rows;
+}
+
 static bool is_due(const struct learning *l, const struct learning_model *m, bool is_time)
 {
-    if (is_time || fold_learned(m->fold) - m->stored_learned >= (uint64_t)l->task->refresh_rows)
+    if (is_time || fold_learned(m->fold) - m->stored_learned >= rows_between(l, m))
         return true;
     return m->may_serve && !m->serving && !m->is_behind;
 }
