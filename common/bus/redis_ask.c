@@ -1,4 +1,5 @@
 /* What is asked of Redis about topics and groups, one question at a time, and trimming. */
+#include <stdio.h>
 #include <string.h>
 
 #include "bus/redis_reader.h"

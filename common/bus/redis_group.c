@@ -10,6 +10,7 @@
  * When either connection is lost both are dropped, and the member forgets what it handed out: all
  * of it that is not acknowledged comes again as its own pending entries.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -318,8 +319,7 @@ int redis_group_poll(struct redis_reader *r, size_t max, int timeout_ms, const s
     struct err why = {0};
     int created = 0;
 
-    if (!redis_reader_has_rest(r))
-        redis_conn_recycle(r->conn);
+    redis_reader_recycle(r);
     for (;;) {
         int rc = connect_member(m, err);
         if (rc)

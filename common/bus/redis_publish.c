@@ -10,6 +10,7 @@
  * writer that goes back to an earlier number starts a new chain.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

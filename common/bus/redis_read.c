@@ -6,6 +6,7 @@
  * that was removed before the XREAD ran, and not after what is removed later: so entries between
  * the position and the first one are lost exactly when the removed id lies between the two.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,8 +126,7 @@ int redis_read_poll(struct redis_reader *r, size_t max, int timeout_ms, const st
 {
     int64_t deadline = 0;
 
-    if (!redis_reader_has_rest(r))
-        redis_conn_recycle(r->conn);
+    redis_reader_recycle(r);
     for (;;) {
         int rc = trimmed_error(r, err);
         if (rc)

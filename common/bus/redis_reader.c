@@ -126,6 +126,13 @@ bool redis_reader_has_rest(const struct redis_reader *r)
     return false;
 }
 
+void redis_reader_recycle(struct redis_reader *r)
+{
+    /* The first half of an answer whose second half is still to come lies there too. */
+    if (!redis_reader_has_rest(r) && !(r->due && r->got))
+        redis_conn_recycle(r->conn);
+}
+
 /* How often the entry was handed out before, by XPENDING's [id, member, idle ms, count]. */
 static uint32_t deliveries_before(const redisReply *counts, const redisReply *entry)
 {

@@ -70,6 +70,10 @@ struct redis_stream *redis_reader_add(struct redis_reader *r, const char *topic)
 /* True while entries of the last answer are not handed out. */
 bool redis_reader_has_rest(const struct redis_reader *r);
 
+/* At the start of a poll: forgets the messages of the one before, unless something of that memory
+ * is still wanted. */
+void redis_reader_recycle(struct redis_reader *r);
+
 /* Builds at most `max` messages a topic in r->msgs and returns their number. */
 size_t redis_reader_hand_out(struct redis_reader *r, size_t max);
 

@@ -1,6 +1,8 @@
 /* The store on Redis: connection, incarnation, floors, heartbeats, and its table. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "redis/redis_url.h"

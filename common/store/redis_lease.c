@@ -5,6 +5,7 @@
  * says until when nobody else may take it.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "store/redis_store.h"
 

@@ -1,5 +1,7 @@
 /* Model versions on Redis: publishing, reading, listing, forgetting. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/num.h"

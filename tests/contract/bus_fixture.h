@@ -89,6 +89,7 @@ void redis_do(const char *format, ...);
     } while (0)
 
 /* The tests of the other files, over the backend in use. Return how many failed. */
+int run_asking_tests(void);
 int run_member_tests(void);
 int run_redis_tests(void);
 

@@ -273,7 +273,5 @@ static const struct CMUnitTest tests[] = {
 
 int run_member_tests(void)
 {
-    if (fixture_server.pid)
-        return cmocka_run_group_tests_name("bus groups on redis", tests, NULL, NULL);
-    return cmocka_run_group_tests_name("bus groups on memory", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("bus: groups", tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /*
- * The contract of bus.h, over every backend: publishing, positioned reading
- * and asking. Groups are in bus_groups.c, what only Redis has in bus_redis.c.
+ * The contract of bus.h, over every backend: publishing and positioned reading. Trimming and asking
+ * are in bus_asking.c, groups in bus_groups.c, what only Redis has in bus_redis.c.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -389,189 +390,59 @@ static void other_partitions_are_refused(void **state)
     bus_reader_close(r);
 }
 
-/* ---- Trimming ---- */
+/* ---- Threads ---- */
 
-/* A reader whose next entries were trimmed is told, at the assign and at the poll; oldest accepts
- * the loss. */
-static void trimmed_entries_are_never_skipped_silently(void **state)
+#define THREAD_MESSAGES 20000
+
+struct thread_reader {
+    struct bus_reader *r;
+    size_t read;
+    bool in_order;
+};
+
+/* cmocka's checks are for the main thread alone: this one only notes what it saw. */
+static void *read_in_thread(void *arg)
 {
-    struct bus_fixture *f = *state;
-    struct bus_pos upto, before, at;
+    struct thread_reader *t = arg;
     const struct bus_msg *m;
+    struct err err;
+    int n;
 
-    put_many(f, "t", 1, 1000, true);
-    put_many(f, "other", 0, 10, false);
-    struct bus_reader *r = reader_at(f, "t", BUS_POS_OLDEST);
-    expect_values(f, r, 1, 100);
-    struct bus_reader *fresh = reader_at(f, "t", BUS_POS_OLDEST);
-
-    assert_ok(f, bus_pos_parse(f->bus, "500-0", &upto, &f->err));
-    assert_ok(f, bus_trim(f->bus, "t", 0, &upto, &f->err));
-    assert_ok(f, bus_pos_parse(f->bus, "100-0", &at, &f->err));
-    assert_int_equal(bus_reader_assign(r, "t", 0, &at, &f->err), ERR_TRIMMED);
-    assert_ok(f, bus_pos_parse(f->bus, "499-0", &before, &f->err));
-    assert_int_equal(bus_reader_assign(r, "t", 0, &before, &f->err), ERR_TRIMMED);
-    assert_ok(f, bus_reader_assign(r, "t", 0, &upto, &f->err));
-    expect_values(f, r, 501, 3);
-    assert_ok(f, bus_reader_assign(r, "t", 0, &BUS_POS_OLDEST, &f->err));
-    expect_values(f, r, 501, 500);
-
-    /* One that has read nothing yet loses nothing that it was promised. */
-    expect_values(f, fresh, 501, 5);
-    assert_ok(f, bus_pos_parse(f->bus, "900-0", &upto, &f->err));
-    assert_ok(f, bus_trim(f->bus, "t", 0, &upto, &f->err));
-    int rc = 1;
-    while (rc > 0)
-        rc = bus_poll(fresh, 1, WAIT_MS, &m, &f->err);
-    assert_int_equal(rc, ERR_TRIMMED);
-    assert_non_null(strstr(f->err.text, "t"));
-    assert_int_equal(bus_poll(fresh, 1, 0, &m, &f->err), ERR_TRIMMED);
-    assert_ok(f, bus_reader_assign(fresh, "t", 0, &BUS_POS_OLDEST, &f->err));
-    expect_values(f, fresh, 901, 100);
-    bus_reader_close(fresh);
-    bus_reader_close(r);
+    t->in_order = true;
+    while (t->read < THREAD_MESSAGES && (n = bus_poll(t->r, 100, WAIT_MS, &m, &err)) > 0)
+        for (int i = 0; i < n; i++) {
+            char want[24];
+            int len = snprintf(want, sizeof(want), "%zu", ++t->read);
+            if (m[i].value_len != (size_t)len || memcmp(m[i].value, want, (size_t)len) != 0)
+                t->in_order = false;
+        }
+    return NULL;
 }
 
-/* The newest message stays, whatever is trimmed; a trim that removes nothing tells nobody. */
-static void the_newest_message_stays(void **state)
+/* Handles are independent: a reader on another thread reads while this one publishes, and asks. */
+static void readers_may_have_their_own_thread(void **state)
 {
     struct bus_fixture *f = *state;
+    struct thread_reader readers[2] = {{NULL, 0, false}};
+    pthread_t threads[2];
     struct bus_marks marks;
-    struct bus_pos zero;
-
-    assert_ok(f, bus_trim(f->bus, "t", 0, &BUS_POS_NEWEST, &f->err));
-    put_many(f, "t", 1, 10, true);
-    assert_ok(f, bus_trim(f->bus, "t", 0, &BUS_POS_OLDEST, &f->err));
-    assert_ok(f, bus_pos_parse(f->bus, "0-1", &zero, &f->err));
-    struct bus_reader *r = reader_at(f, "t", zero);
-    expect_values(f, r, 1, 10);
-    assert_ok(f, bus_trim(f->bus, "t", 0, &BUS_POS_NEWEST, &f->err));
-    assert_ok(f, bus_trim(f->bus, "t", 0, &BUS_POS_NEWEST, &f->err));
-    assert_ok(f, bus_marks(f->bus, "t", 0, &marks, &f->err));
-    assert_int_equal(marks.kept, 1);
-    assert_int_equal(marks.added, 10);
-    bus_reader_close(r);
-    r = reader_at(f, "t", marks.low);
-    expect_values(f, r, 10, 1);
-    bus_reader_close(r);
-}
-
-/* ---- Asking ---- */
-
-/* Marks: all zero without a topic; low gives the oldest kept message, high nothing; added counts
- * for ever. */
-static void marks_tell_both_ends(void **state)
-{
-    struct bus_fixture *f = *state;
-    struct bus_marks marks, zero = {0};
-    const struct bus_msg *m;
-
-    assert_ok(f, bus_marks(f->bus, "t", 0, &marks, &f->err));
-    assert_memory_equal(&marks, &zero, sizeof(zero));
-    put_many(f, "t", 0, 20, false);
-    assert_ok(f, bus_marks(f->bus, "t", 0, &marks, &f->err));
-    assert_int_equal(marks.kept, 20);
-    assert_int_equal(marks.added, 20);
-    assert_int_equal(bus_pos_compare(f->bus, &marks.high, &f->told.last_pos), 0);
-    assert_true(bus_pos_compare(f->bus, &marks.low, &marks.high) < 0);
-    struct bus_reader *r = reader_at(f, "t", marks.low);
-    expect_values(f, r, 0, 20);
-    assert_ok(f, bus_reader_assign(r, "t", 0, &marks.high, &f->err));
-    assert_int_equal(bus_poll(r, 10, 10, &m, &f->err), 0);
-    bus_reader_close(r);
-}
-
-/* How many kept messages lie after a position, however the stream is numbered. */
-static void counting_is_exact(void **state)
-{
-    struct bus_fixture *f = *state;
-    struct bus_pos pos;
-    const struct bus_msg *m;
     uint64_t n;
 
-    assert_ok(f, bus_count_after(f->bus, "t", 0, &BUS_POS_OLDEST, &n, &f->err));
-    assert_int_equal(n, 0);
-    put_many(f, "numbered", 1, 3000, true);
-    put_many(f, "plain", 0, 2500, false);
-    assert_ok(f, bus_pos_parse(f->bus, "1000-0", &pos, &f->err));
-    assert_ok(f, bus_count_after(f->bus, "numbered", 0, &pos, &n, &f->err));
-    assert_int_equal(n, 2000);
-    assert_ok(f, bus_trim(f->bus, "numbered", 0, &pos, &f->err));
-    assert_ok(f, bus_count_after(f->bus, "numbered", 0, &BUS_POS_OLDEST, &n, &f->err));
-    assert_int_equal(n, 2000);
-    struct bus_reader *r = reader_at(f, "plain", BUS_POS_OLDEST);
-    assert_int_equal(poll_some(f, r, 100, &m), 100);
-    pos = m[99].pos;
-    assert_ok(f, bus_count_after(f->bus, "plain", 0, &pos, &n, &f->err));
-    assert_int_equal(n, 2400);
-    assert_ok(f, bus_count_after(f->bus, "plain", 0, &BUS_POS_NEWEST, &n, &f->err));
-    assert_int_equal(n, 0);
-    bus_reader_close(r);
-}
-
-/* The newest message, whole; ERR_NOT_FOUND without one. */
-static void last_is_the_newest(void **state)
-{
-    struct bus_fixture *f = *state;
-    struct bus_msg m;
-
-    assert_int_equal(bus_last(f->bus, "t", 0, &m, &f->err), ERR_NOT_FOUND);
-    put_many(f, "t", 1, 9, true);
-    assert_ok(f, bus_last(f->bus, "t", 0, &m, &f->err));
-    assert_string_equal(m.topic, "t");
-    assert_value(&m, "9");
-    assert_int_equal(bus_pos_compare(f->bus, &m.pos, &f->told.last_pos), 0);
-}
-
-/* Ensuring a topic changes nothing that is there; deleting it takes messages and groups. */
-static void topics_are_made_and_deleted(void **state)
-{
-    struct bus_fixture *f = *state;
-    struct bus_marks marks;
-    struct bus_pos floor;
-    const char *topic = "t";
-    const struct bus_msg *m;
-
-    assert_ok(f, bus_topic_ensure(f->bus, "t", 0, 0, &f->err));
-    put_many(f, "t", 0, 5, false);
-    assert_ok(f, bus_topic_ensure(f->bus, "t", 1, -1, &f->err));
-    assert_int_equal(bus_topic_ensure(f->bus, "t", 4, 0, &f->err), ERR_UNSUPPORTED);
-    assert_ok(f, bus_marks(f->bus, "t", 0, &marks, &f->err));
-    assert_int_equal(marks.kept, 5);
-    struct bus_reader *g = bus_group_join(f->bus, "g", "m", &topic, 1, 0, NULL, NULL, &f->err);
-    assert_int_equal(poll_some(f, g, 10, &m), 5);
-    bus_reader_close(g);
-    assert_ok(f, bus_topic_delete(f->bus, "t", &f->err));
-    assert_ok(f, bus_marks(f->bus, "t", 0, &marks, &f->err));
-    assert_int_equal(marks.kept, 0);
-    assert_int_equal(bus_group_floor(f->bus, "g", "t", 0, &floor, &f->err), ERR_NOT_FOUND);
-    assert_ok(f, bus_topic_delete(f->bus, "t", &f->err));
-}
-
-/* Positions: ordered, and the same after being written and read; what is no position is refused. */
-static void positions_are_spelled_and_ordered(void **state)
-{
-    struct bus_fixture *f = *state;
-    static const char *const texts[] = {"oldest", "0-1", "5-0", "5-1", "1700000000000-3", "newest"};
-    static const char *const bad[] = {
-        "", "x", "5-", "-1", "5-1-2", " 5-1", "99999999999999999999-1"};
-    struct bus_pos pos[6];
-
-    for (size_t i = 0; i < 6; i++) {
-        struct buf text = BUF_INIT;
-        assert_ok(f, bus_pos_parse(f->bus, texts[i], &pos[i], &f->err));
-        bus_pos_format(f->bus, &pos[i], &text);
-        assert_string_equal(text.data, texts[i]);
-        buf_release(&text);
-        for (size_t k = 0; k <= i; k++) {
-            int order = bus_pos_compare(f->bus, &pos[k], &pos[i]);
-            assert_true(k < i ? order < 0 : order == 0);
-            order = bus_pos_compare(f->bus, &pos[i], &pos[k]);
-            assert_true(k < i ? order > 0 : order == 0);
-        }
+    for (int i = 0; i < 2; i++) {
+        readers[i].r = reader_at(f, "t", BUS_POS_OLDEST);
+        assert_int_equal(pthread_create(&threads[i], NULL, read_in_thread, &readers[i]), 0);
     }
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(bus_pos_parse(f->bus, bad[i], &pos[0], &f->err), ERR_INVALID);
+    for (size_t i = 1; i < THREAD_MESSAGES; i += 1000) {
+        put_many(f, "t", i, 1000, true);
+        assert_ok(f, bus_marks(f->bus, "t", 0, &marks, &f->err));
+        assert_ok(f, bus_count_after(f->bus, "t", 0, &marks.low, &n, &f->err));
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(readers[i].read, THREAD_MESSAGES);
+        assert_true(readers[i].in_order);
+        bus_reader_close(readers[i].r);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bus_fixture_setup, bus_fixture_teardown)
@@ -596,25 +467,21 @@ static const struct CMUnitTest tests[] = {
     TEST(a_paused_topic_waits),
     TEST(past_the_tail_goes_back_to_it),
     TEST(other_partitions_are_refused),
-    TEST(trimmed_entries_are_never_skipped_silently),
-    TEST(the_newest_message_stays),
-    TEST(marks_tell_both_ends),
-    TEST(counting_is_exact),
-    TEST(last_is_the_newest),
-    TEST(topics_are_made_and_deleted),
-    TEST(positions_are_spelled_and_ordered),
+    TEST(readers_may_have_their_own_thread),
 };
 
 int main(void)
 {
     fixture_use_memory();
     int failed = cmocka_run_group_tests_name("bus on memory", tests, NULL, NULL);
+    failed += run_asking_tests();
     failed += run_member_tests();
     if (!redis_server_available())
         return failed ? 1 : 77;
 
     fixture_use_redis();
     failed += cmocka_run_group_tests_name("bus on redis", tests, NULL, NULL);
+    failed += run_asking_tests();
     failed += run_member_tests();
     failed += run_redis_tests();
     fixture_stop_redis();
