@@ -62,25 +62,6 @@ void component_free(struct component *component)
     free(component);
 }
 
-struct component *component_clone(const struct component *component)
-{
-    const struct learn_class *class = component->class;
-    struct component *copy = mem_alloc(sizeof(*copy));
-
-    copy->class = class;
-    copy->params = mem_zalloc(1, class->params_size ? class->params_size : 1);
-    if (class->params_size)
-        memcpy(copy->params, component->params, class->params_size);
-    for (size_t i = 0; i < class->n_params; i++) {
-        const struct learn_param *param = &class->params[i];
-        struct component **value = component_value(copy, param);
-
-        if (param->type == PARAM_CLASS)
-            *value = component_clone(*value);
-    }
-    return copy;
-}
-
 static void write_value(const struct component *component, const struct learn_param *param,
                         struct buf *out)
 {

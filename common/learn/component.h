@@ -17,7 +17,6 @@ struct component {
 
 struct component *component_new(const struct learn_class *class); /* every default filled in */
 void component_free(struct component *component);                 /* NULL is fine */
-struct component *component_clone(const struct component *component);
 
 /* Where a parameter's value is. */
 void *component_value(const struct component *component, const struct learn_param *param);

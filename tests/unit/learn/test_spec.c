@@ -55,68 +55,70 @@ static void test_defaults_hash_alike(void **state)
     schema_free(schema);
 }
 
+/* Pipelines that are refused, and what the refusal says. */
+static const struct {
+    const char *pipeline;
+    const char *says[3];
+} refused[] = {
+    {"", {"not JSON"}},
+    {"[\"mean\"] x", {"not JSON"}},
+    {"[\"mean\"", {"not JSON"}},
+    {"{}", {"a pipeline is a list"}},
+    {"[]", {"a pipeline is a list"}},
+    {"[1]", {"[0]: write \"class\""}},
+    {"[{}]", {"[0]: write \"class\""}},
+    {"[{\"mean\": {}, \"knn_regressor\": {}}]", {"[0]: write \"class\""}},
+    {"[{\"mean\": 3}]", {"[0]: write \"class\""}},
+    {"[{\"mean\": {\"a\": 1}}]", {"[0].mean.a: ", "takes no parameters"}},
+    {"[\"standard_scaler\"]", {"[0].standard_scaler", "ends with a learner"}},
+    {"[\"mean\", \"mean\"]", {"[0].mean", "only the last"}},
+    {"[\"standard_scalar\", \"mean\"]", {"[0]: ", "did you mean \"standard_scaler\"?"}},
+    {"[\"standard_scaler\", \"lineer_regression\"]",
+     {"[1]: unknown class \"lineer_regression\"", "did you mean \"linear_regression\"?"}},
+    {"[\"zzz\"]", {"unknown class \"zzz\"", "Known: standard_scaler, "}},
+    {"[\"sgd\"]", {"[0]: unknown class \"sgd\""}},
+    {"[\"standard_scaler\", {\"linear_regression\": {\"l3\": 1}}]",
+     {"[1].linear_regression.l3", "no parameter of that name", "Known: "}},
+    {"[{\"linear_regression\": {\"intercept_rl\": 1}}]", {"did you mean \"intercept_lr\"?"}},
+    {"[{\"linear_regression\": {\"l2\": -1}}]",
+     {"[0].linear_regression.l2", "a number from 0 to 1000000"}},
+    {"[{\"linear_regression\": {\"l2\": 1e999}}]", {"[0].linear_regression.l2"}},
+    {"[{\"linear_regression\": {\"l2\": \"1\"}}]", {"l2: write a number"}},
+    {"[{\"linear_regression\": {\"l2\": true}}]", {"l2: write a number"}},
+    {"[{\"linear_regression\": {\"l2\": 1, \"l2\": 2}}]", {"l2: is given twice"}},
+    {"[{\"linear_regression\": {\"l2\": 1, \"l1\": 2}}]",
+     {"[0].linear_regression: ", "cannot be used together"}},
+    {"[{\"linear_regression\": {\"optimizer\": {\"sgd\": {\"lr\": 0}}}}]",
+     {"[0].linear_regression.optimizer.sgd.lr", "above 0 and at most 1000"}},
+    {"[{\"linear_regression\": {\"optimizer\": \"mean\"}}]", {"unknown class \"mean\""}},
+    {"[{\"knn_regressor\": {\"n_neighbors\": 0}}]", {"a whole number from 1 to 1000"}},
+    {"[{\"knn_regressor\": {\"n_neighbors\": 2.5}}]", {"a whole number"}},
+    {"[{\"knn_regressor\": {\"n_neighbors\": null}}]", {"a whole number"}},
+    {"[{\"knn_regressor\": {\"aggregation_method\": \"max\"}}]",
+     {"write one of \"mean\", \"median\", \"weighted_mean\""}},
+    {"[{\"standard_scaler\": {\"with_std\": 1}}, \"mean\"]", {"write true or false"}},
+    {"[{\"hoeffding_tree_regressor\": {\"max_depth\": -1}}]", {"to 980, or null"}},
+    {"[{\"hoeffding_tree_regressor\": {\"leaf_model\": \"knn_regressor\"}}]",
+     {"leaf_model: knn_regressor grows"}},
+    {"[{\"hoeffding_tree_regressor\": {\"leaf_model\": \"standard_scaler\"}}]",
+     {"unknown class \"standard_scaler\""}},
+};
+
 /* What is wrong is refused, by its place, with what is allowed there. */
 static void test_refused(void **state)
 {
-    static const struct {
-        const char *pipeline;
-        const char *says[3];
-    } cases[] = {
-        {"", {"not JSON"}},
-        {"[\"mean\"] x", {"not JSON"}},
-        {"[\"mean\"", {"not JSON"}},
-        {"{}", {"a pipeline is a list"}},
-        {"[]", {"a pipeline is a list"}},
-        {"[1]", {"[0]: write \"class\""}},
-        {"[{}]", {"[0]: write \"class\""}},
-        {"[{\"mean\": {}, \"knn_regressor\": {}}]", {"[0]: write \"class\""}},
-        {"[{\"mean\": 3}]", {"[0]: write \"class\""}},
-        {"[{\"mean\": {\"a\": 1}}]", {"[0].mean.a: ", "takes no parameters"}},
-        {"[\"standard_scaler\"]", {"[0].standard_scaler", "ends with a learner"}},
-        {"[\"mean\", \"mean\"]", {"[0].mean", "only the last"}},
-        {"[\"standard_scalar\", \"mean\"]", {"[0]: ", "did you mean \"standard_scaler\"?"}},
-        {"[\"standard_scaler\", \"lineer_regression\"]",
-         {"[1]: unknown class \"lineer_regression\"", "did you mean \"linear_regression\"?"}},
-        {"[\"zzz\"]", {"unknown class \"zzz\"", "Known: standard_scaler, "}},
-        {"[\"sgd\"]", {"[0]: unknown class \"sgd\""}},
-        {"[\"standard_scaler\", {\"linear_regression\": {\"l3\": 1}}]",
-         {"[1].linear_regression.l3", "no parameter of that name", "Known: "}},
-        {"[{\"linear_regression\": {\"intercept_rl\": 1}}]", {"did you mean \"intercept_lr\"?"}},
-        {"[{\"linear_regression\": {\"l2\": -1}}]",
-         {"[0].linear_regression.l2", "a number from 0 to 1000000"}},
-        {"[{\"linear_regression\": {\"l2\": 1e999}}]", {"[0].linear_regression.l2"}},
-        {"[{\"linear_regression\": {\"l2\": \"1\"}}]", {"l2: write a number"}},
-        {"[{\"linear_regression\": {\"l2\": true}}]", {"l2: write a number"}},
-        {"[{\"linear_regression\": {\"l2\": 1, \"l2\": 2}}]", {"l2: is given twice"}},
-        {"[{\"linear_regression\": {\"l2\": 1, \"l1\": 2}}]",
-         {"[0].linear_regression: ", "cannot be used together"}},
-        {"[{\"linear_regression\": {\"optimizer\": {\"sgd\": {\"lr\": 0}}}}]",
-         {"[0].linear_regression.optimizer.sgd.lr", "above 0 and at most 1000"}},
-        {"[{\"linear_regression\": {\"optimizer\": \"mean\"}}]", {"unknown class \"mean\""}},
-        {"[{\"knn_regressor\": {\"n_neighbors\": 0}}]", {"a whole number from 1 to 1000"}},
-        {"[{\"knn_regressor\": {\"n_neighbors\": 2.5}}]", {"a whole number"}},
-        {"[{\"knn_regressor\": {\"n_neighbors\": null}}]", {"a whole number"}},
-        {"[{\"knn_regressor\": {\"aggregation_method\": \"max\"}}]",
-         {"write one of \"mean\", \"median\", \"weighted_mean\""}},
-        {"[{\"standard_scaler\": {\"with_std\": 1}}, \"mean\"]", {"write true or false"}},
-        {"[{\"hoeffding_tree_regressor\": {\"max_depth\": -1}}]", {"to 980, or null"}},
-        {"[{\"hoeffding_tree_regressor\": {\"leaf_model\": \"knn_regressor\"}}]",
-         {"leaf_model: knn_regressor grows"}},
-        {"[{\"hoeffding_tree_regressor\": {\"leaf_model\": \"standard_scaler\"}}]",
-         {"unknown class \"standard_scaler\""}},
-    };
     struct schema *schema = support_schema(2);
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         struct err err = {0};
 
-        assert_null(model_new(cases[i].pipeline, schema, &err));
+        assert_null(model_new(refused[i].pipeline, schema, &err));
         assert_int_equal(err.code, ERR_INVALID);
-        for (size_t j = 0; j < 3 && cases[i].says[j]; j++) {
-            if (!strstr(err.text, cases[i].says[j]))
-                fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].pipeline, err.text,
-                         cases[i].says[j]);
+        for (size_t j = 0; j < 3 && refused[i].says[j]; j++) {
+            if (!strstr(err.text, refused[i].says[j]))
+                fail_msg("%s: \"%s\" does not say \"%s\"", refused[i].pipeline, err.text,
+                         refused[i].says[j]);
         }
     }
     schema_free(schema);
@@ -146,6 +148,7 @@ static void test_registry(void **state)
 
         assert_ptr_equal(learn_class_find(class->kind, class->name), class);
         assert_non_null(class->river);
+        assert_non_null(learn_kind_name(class->kind));
         assert_true(class->help[strlen(class->help) - 1] == '.');
         for (size_t p = 0; p < class->n_params; p++) {
             const struct learn_param *param = &class->params[p];
