@@ -7,6 +7,7 @@
 
 const char *fixture_backend;
 struct redis_server fixture_server;
+const char *fixture_timeout_ms;
 
 static int prefixes; /* how many were given out */
 
@@ -51,11 +52,14 @@ static void delivered(void *ctx, void *opaque, int result, const struct bus_pos 
 struct bus *bus_fixture_open(const struct bus_fixture *f, struct deliveries *told)
 {
     struct err err = {0};
+    struct bus_property timeout = {"timeout_ms", fixture_timeout_ms};
     struct bus_options options = {
         .backend = fixture_backend,
         .url = fixture_server.url,
         .prefix = f->prefix,
         .client = "contract test",
+        .properties = &timeout,
+        .n_properties = fixture_timeout_ms ? 1 : 0,
         .delivered = told ? delivered : NULL,
         .delivered_ctx = told,
     };

@@ -23,6 +23,7 @@
 
 extern const char *fixture_backend; /* "memory" or "redis" */
 extern struct redis_server fixture_server;
+extern const char *fixture_timeout_ms; /* the redis backend's timeout_ms; NULL: its default */
 
 /* What the delivery callback was told. */
 struct deliveries {
@@ -92,5 +93,6 @@ void redis_do(const char *format, ...);
 int run_asking_tests(void);
 int run_member_tests(void);
 int run_redis_tests(void);
+int run_fake_tests(void);
 
 #endif

@@ -484,6 +484,7 @@ int main(void)
     failed += run_asking_tests();
     failed += run_member_tests();
     failed += run_redis_tests();
+    failed += run_fake_tests();
     fixture_stop_redis();
     return failed ? 1 : 0;
 }
