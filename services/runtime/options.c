@@ -10,7 +10,9 @@
 
 #include "base/mem.h"
 
-#define FIRST_CODE 256 /* above every character, so that '?' and ':' stay getopt's own */
+#define HELP_INDENT 24  /* columns before an option's sentence */
+#define HELP_WIDTH  72  /* bytes of its lines */
+#define FIRST_CODE  256 /* above every character, so that '?' and ':' stay getopt's own */
 
 static const struct runtime_option common[] = {
     {"config", "FILE", "the task file (default " OPTIONS_CONFIG ")"},
@@ -27,6 +29,24 @@ static const struct runtime_option *option_at(const struct runtime_spec *spec, s
     return i < spec->n_options ? &spec->options[i] : &common[i - spec->n_options];
 }
 
+/* Prints a sentence in lines of at most HELP_WIDTH bytes, those after the first indented. */
+static void print_wrapped(const char *text)
+{
+    size_t column = 0;
+
+    while (*text) {
+        size_t word = strcspn(text, " ");
+        if (column && column + 1 + word > HELP_WIDTH) {
+            printf("\n%*s", HELP_INDENT, "");
+            column = 0;
+        }
+        printf("%s%.*s", column ? " " : "", (int)word, text);
+        column += word + (column ? 1 : 0);
+        text += word + (text[word] == ' ');
+    }
+    printf("\n");
+}
+
 static void print_help(const struct runtime_spec *spec)
 {
     struct buf text = BUF_INIT;
@@ -37,7 +57,8 @@ static void print_help(const struct runtime_spec *spec)
         const struct runtime_option *o = option_at(spec, i);
         char name[64];
         snprintf(name, sizeof(name), "--%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
-        printf("  %-24s %s\n", name, o->help);
+        printf("  %-*s ", HELP_INDENT - 3, name);
+        print_wrapped(o->help);
     }
     printf("\nThe task file's options:\n\n");
     task_describe_options(&text);

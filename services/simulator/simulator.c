@@ -19,6 +19,7 @@
 #define WAKE_EVERY_NS   NS_PER_MS         /* the shortest time between two wake-ups */
 #define SLEEP_MAX_NS    (100 * NS_PER_MS) /* the longest, so that heartbeats and signals are seen */
 #define BACKLOG_NS      (250 * NS_PER_MS) /* between two looks at the backlog */
+#define CROWDED_NS      (10000 * NS_PER_MS) /* with views not behind, until it is said to be over */
 #define DRAIN_MS        3000
 #define LINGER_NS       (2500 * NS_PER_MS) /* longer than a server may hold back what it answered */
 #define MAX_A_WAKE_UP   2048               /* messages */
@@ -39,6 +40,8 @@ struct simulator {
 
     int64_t next_look_ns;        /* at the backlog */
     uint64_t published_at_look;  /* messages, at the last one */
+    uint64_t allowance;          /* messages that may be published before the next one */
+    int64_t crowded_ns;          /* when views was behind last */
     uint64_t published;          /* messages, by this process */
     uint64_t delivered_at_break; /* when publishing failed last */
     uint64_t backlog;            /* messages that views has not read, of the fuller topic */
@@ -128,7 +131,28 @@ static int topic_backlog(struct simulator *sim, const char *topic, uint64_t *ret
     return rc != 0 ? rc : bus_count_after(rt->bus, topic, 0, &pos, ret, err);
 }
 
-/* Looks at the backlog when it is time to, or when much was published since. */
+static bool allowance_is_used(const struct simulator *sim)
+{
+    return !sim->is_waiting && sim->published - sim->published_at_look >= sim->allowance;
+}
+
+/* Says once that views is behind, and that it is over when it has not been for a while. */
+static void say_crowded(struct simulator *sim, int64_t now_ns, uint64_t max)
+{
+    struct err why;
+
+    if (sim->is_waiting) {
+        sim->crowded_ns = now_ns;
+        err_set(&why, ERR_TIMEOUT,
+                "%" PRIu64 " messages are not read yet (max_backlog is %" PRIu64 ")", sim->backlog,
+                max);
+        log_trouble(&sim->crowded, "waiting for oxbow-views", &why);
+    } else if (now_ns - sim->crowded_ns >= CROWDED_NS) {
+        log_trouble_over(&sim->crowded);
+    }
+}
+
+/* Looks at the backlog when it is time to, or when the last look's allowance is used. */
 static int check_backlog(struct simulator *sim, int64_t now_ns, struct err *err)
 {
     const struct task *task = sim->rt->task;
@@ -136,8 +160,7 @@ static int check_backlog(struct simulator *sim, int64_t now_ns, struct err *err)
     uint64_t requests;
     uint64_t outcomes;
 
-    if (now_ns < sim->next_look_ns &&
-        sim->published - sim->published_at_look < max / BACKLOG_A_CHECK)
+    if (now_ns < sim->next_look_ns && !allowance_is_used(sim))
         return 0;
 
     int rc = topic_backlog(sim, task->topics.requests, &requests, err);
@@ -150,15 +173,11 @@ static int check_backlog(struct simulator *sim, int64_t now_ns, struct err *err)
     sim->published_at_look = sim->published;
     sim->backlog = requests > outcomes ? requests : outcomes;
     sim->is_waiting = sim->backlog >= max;
-    if (!sim->is_waiting) {
-        log_trouble_over(&sim->crowded);
-    } else if (!sim->crowded.since_ms) {
-        struct err why;
-        err_set(&why, ERR_TIMEOUT,
-                "%" PRIu64 " messages are not read yet (max_backlog is %" PRIu64 ")", sim->backlog,
-                max);
-        log_trouble(&sim->crowded, "waiting for oxbow-views", &why);
-    }
+
+    uint64_t room = sim->is_waiting ? 0 : max - sim->backlog;
+    uint64_t most = max / BACKLOG_A_CHECK + 1;
+    sim->allowance = room < most ? room : most;
+    say_crowded(sim, now_ns, max);
     return 0;
 }
 
@@ -199,7 +218,7 @@ static int publish_due(struct simulator *sim, int64_t now_ns, int64_t *ret_due, 
     int64_t due_ns = pace_due(&sim->pace, sim->schedule);
 
     for (int i = 0; i < MAX_A_WAKE_UP && due_ns <= now_ns; i++) {
-        if (!publisher_has_room(sim->publisher))
+        if (!publisher_has_room(sim->publisher) || allowance_is_used(sim))
             break;
         bool is_request = schedule_peek(sim->schedule)->kind == EVENT_REQUEST;
         int rc = publisher_publish(sim->publisher, sim->rt->bus, err);
