@@ -1,7 +1,7 @@
 /*
  * A private redis-server for one test program: on a unix socket and a free
- * port, in a directory of its own, killed and removed at the end whatever
- * happens (a guard process waits for the test's death).
+ * port, in a directory of its own under /tmp. It is killed when the program
+ * dies, however that happens; the directory is removed by redis_server_stop().
  */
 #ifndef OXBOW_TESTS_SUPPORT_REDIS_SERVER_H
 #define OXBOW_TESTS_SUPPORT_REDIS_SERVER_H
