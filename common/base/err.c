@@ -38,15 +38,21 @@ int err_prefix(struct err *err, const char *fmt, ...)
     if (!err)
         return ERR_FATAL;
 
-    char old[sizeof(err->text)];
-    memcpy(old, err->text, sizeof(old));
-
+    char prefix[sizeof(err->text)];
     va_list ap;
     va_start(ap, fmt);
-    int n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
+    int n = vsnprintf(prefix, sizeof(prefix) - 2, fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof(err->text))
-        snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", old);
+    if (n < 0)
+        return err->code;
+
+    /* The old text moves back by the prefix and ": "; what does not fit is cut. */
+    size_t len = strlen(prefix);
+    memcpy(prefix + len, ": ", 2);
+    len += 2;
+    memmove(err->text + len, err->text, sizeof(err->text) - len);
+    memcpy(err->text, prefix, len);
+    err->text[sizeof(err->text) - 1] = '\0';
     return err->code;
 }
 
