@@ -70,6 +70,12 @@ int publish_rows(struct view_service *s, struct err *err)
                 s->broken = true;
                 return rc;
             }
+            /*
+             * Rows before this one were lost: a later one must not reach the topic before them, or
+             * its greater number keeps them out for ever.
+             */
+            if (s->broken)
+                return err_set_retriable(err, ERR_DISCONNECTED, "rows were not delivered");
         }
         *s->rows_published += batch.n;
         out->complete = true;
@@ -124,8 +130,14 @@ static int last_seq(struct view_service *s, enum views_output output, uint64_t *
 int publish_compare(struct view_service *s, struct err *err)
 {
     static const enum views_output NUMBERED[] = {VIEWS_FEATURES, VIEWS_LEARNING_QUEUE};
+    struct err ignored;
     uint64_t seq;
 
+    /* What is in flight points to its batch until its fate is known; failures are no news here. */
+    if (bus_flush(s->rt->bus, FLUSH_MS, &ignored) == ERR_TIMEOUT) {
+        *err = ignored;
+        return err->code;
+    }
     publish_release(s);
     s->broken = false;
     for (size_t i = 0; i < sizeof(NUMBERED) / sizeof(NUMBERED[0]); i++)

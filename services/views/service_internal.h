@@ -5,6 +5,8 @@
 #include "runtime/runtime.h"
 #include "views/views.h"
 
+#define FLUSH_MS 10000 /* how long the fate of what is in flight is waited for */
+
 /* A batch of outgoing rows on its way to the bus. */
 struct outgoing {
     char token[VIEWS_TOKEN_MAX];

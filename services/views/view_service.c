@@ -12,7 +12,6 @@
 
 #define POLL_MS   100
 #define BATCH_MAX 1000 /* messages a topic in one transaction */
-#define FLUSH_MS  10000
 
 void position_text(void *ctx, const void *origin, struct buf *out)
 {
@@ -122,17 +121,37 @@ static int settle_incarnation(struct view_service *s, struct err *err)
 
 /* ---- Comparing with the bus ---- */
 
+/*
+ * How many messages were ever added up to `pos`. Two questions to the bus, asked again when others
+ * have published in between: else their messages would look as if they had been lost.
+ */
+static int added_before(struct view_service *s, const char *topic, const struct bus_pos *pos,
+                        uint64_t *ret, struct err *err)
+{
+    struct bus_marks before, marks;
+    uint64_t after;
+
+    if (bus_marks(s->rt->bus, topic, 0, &marks, err) < 0)
+        return err->code;
+    do {
+        before = marks;
+        if (bus_count_after(s->rt->bus, topic, 0, pos, &after, err) < 0 ||
+            bus_marks(s->rt->bus, topic, 0, &marks, err) < 0)
+            return err->code;
+    } while (marks.added != before.added);
+    *ret = marks.added > after ? marks.added - after : 0;
+    return 0;
+}
+
 /* What was read, and is not in the bus any more, must not count as read. */
 static int count_rewound(struct view_service *s, enum views_input input, const struct bus_pos *pos,
                          struct err *err)
 {
     struct views_ledger ledger;
-    struct bus_marks marks;
-    uint64_t after;
+    uint64_t there = 0;
 
     if (views_counters(s->views, &ledger, err) < 0 ||
-        bus_marks(s->rt->bus, s->inputs[input], 0, &marks, err) < 0 ||
-        bus_count_after(s->rt->bus, s->inputs[input], 0, pos, &after, err) < 0)
+        added_before(s, s->inputs[input], pos, &there, err) < 0)
         return err->code;
     const uint64_t read[VIEWS_N_INPUTS] = {
         [VIEWS_REQUESTS] = ledger.requests_read,
@@ -140,7 +159,6 @@ static int count_rewound(struct view_service *s, enum views_input input, const s
         [VIEWS_PREDICTIONS] = ledger.predictions_read,
     };
     uint64_t net = read[input] - ledger.rewound[input];
-    uint64_t there = marks.added > after ? marks.added - after : 0;
     if (net <= there)
         return 0;
     log_warn("the bus has lost %" PRIu64 " messages of %s that had been read: they are counted as "
