@@ -304,16 +304,14 @@ static int commit(struct inference *inf, struct err *err)
         ++*inf->c_conflicts; /* another member has them now, and predicts them once more */
         rc = 0;
     }
-    inf->is_commit_due = rc < 0;
-    return rc;
+    return rc; /* when it is lost, the rows come again from the next poll, and are predicted again
+                */
 }
 
 static int step(struct inference *inf, int timeout_ms, struct err *err)
 {
-    int rc = inf->is_commit_due ? commit(inf, err) : 0;
+    int rc = inf->n ? 0 : poll_batch(inf, timeout_ms, err);
 
-    if (rc == 0 && !inf->n)
-        rc = poll_batch(inf, timeout_ms, err);
     if (rc < 0 || !inf->n)
         return rc;
     rc = publish_batch(inf, err);

@@ -40,7 +40,6 @@ struct inference {
     const struct bus_msg *msgs;
     size_t n;             /* 0: none */
     size_t max;           /* rows to ask for next */
-    bool is_commit_due;   /* all of it is durable, but not committed */
     int64_t begin_ns;     /* when it came */
     size_t n_good;        /* rows that can be read: */
     struct row *good;     /* their parts */
