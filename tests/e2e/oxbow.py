@@ -196,7 +196,9 @@ class World:
             argv.append("--no-simulator")
         else:
             argv += ["--simulate", *simulate]
-        return self.spawn(*argv)
+        process = self.spawn(*argv)
+        process.wait_line("redis-server answers")
+        return process
 
     def run(self, command, *more, input=None, timeout_s=PATIENCE_S):
         """One command of oxbow, to its end."""
