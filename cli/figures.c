@@ -23,8 +23,21 @@ const char *figure_count(uint64_t n, char out[FIGURE_MAX])
 
 const char *figure_number(double v, int decimals, char out[FIGURE_MAX])
 {
-    if (isfinite(v))
+    if (isfinite(v) && fabs(v) >= 1e7)
+        snprintf(out, FIGURE_MAX, "%.2e", v);
+    else if (isfinite(v))
         snprintf(out, FIGURE_MAX, "%.*f", decimals, v);
+    else
+        strcpy(out, "-");
+    return out;
+}
+
+const char *figure_span_ms(double ms, char out[FIGURE_MAX])
+{
+    if (ms < 1)
+        strcpy(out, "<1 ms");
+    else if (isfinite(ms))
+        snprintf(out, FIGURE_MAX, "%.0f ms", ms);
     else
         strcpy(out, "-");
     return out;
