@@ -6,7 +6,6 @@
 #include "audit_deep.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/stop.h"
 #include "keyset.h"
 
 static void add_name(struct deep_names *names, struct keyset *seen, const struct json_value *model,
@@ -47,23 +46,22 @@ static int read_all(struct deep_names *names, struct keyset *seen, struct access
                     struct bus_reader *r, struct err *err)
 {
     const char *topic = a->task->topics.predictions;
+    struct bus_pos at = BUS_POS_OLDEST;
     const struct bus_msg *msg;
     struct bus_marks marks;
 
     int rc = bus_marks(a->bus, topic, 0, &marks, err);
     if (rc == 0)
         rc = bus_reader_assign(r, topic, 0, &BUS_POS_OLDEST, err);
-    bool done = rc < 0 || marks.kept == 0;
-    while (!done) {
-        if (stop_requested())
-            return err_set(err, ERR_CANCELLED, "asked to stop");
-        rc = bus_poll(r, DEEP_POLL_ROWS, DEEP_POLL_MS, &msg, err);
-        done = rc <= 0;
-        for (int i = 0; i < rc && !done; i++) {
+    if (rc < 0 || !marks.kept)
+        return rc < 0 ? rc : 0;
+    do {
+        rc = deep_poll(a, r, topic, &at, &msg, err);
+        for (int i = 0; i < rc; i++) {
             read_message(names, seen, &msg[i]);
-            done = bus_pos_compare(a->bus, &msg[i].pos, &marks.high) >= 0;
+            at = msg[i].pos;
         }
-    }
+    } while (rc > 0 && bus_pos_compare(a->bus, &at, &marks.high) < 0);
     return rc < 0 ? rc : 0;
 }
 

@@ -6,7 +6,6 @@
 
 #include "audit_deep.h"
 #include "base/mem.h"
-#include "base/stop.h"
 #include "keyset.h"
 #include "learner/fold.h"
 #include "rows/row.h"
@@ -192,18 +191,20 @@ static int read_row(struct queue *q, const struct bus_msg *msg, struct err *err)
 
 static int read_rows(struct queue *q, struct bus_reader *r, struct err *err)
 {
+    const char *topic = q->a->task->topics.learning_queue;
+    struct bus_pos at = BUS_POS_OLDEST;
     const struct bus_msg *msg;
 
-    int rc = bus_reader_assign(r, q->a->task->topics.learning_queue, 0, &BUS_POS_OLDEST, err);
+    int rc = bus_reader_assign(r, topic, 0, &BUS_POS_OLDEST, err);
     while (rc >= 0 && q->last < q->wanted) {
-        if (stop_requested())
-            return err_set(err, ERR_CANCELLED, "asked to stop");
-        rc = bus_poll(r, DEEP_POLL_ROWS, DEEP_POLL_MS, &msg, err);
+        rc = deep_poll(q->a, r, topic, &at, &msg, err);
         if (rc == 0)
             break; /* the end, before what was wanted */
         int n = rc;
-        for (int i = 0; rc >= 0 && i < n; i++)
+        for (int i = 0; rc >= 0 && i < n; i++) {
+            at = msg[i].pos;
             rc = read_row(q, &msg[i], err);
+        }
     }
     return rc < 0 ? rc : 0;
 }

@@ -28,18 +28,18 @@ const char *figure_number(double v, int decimals, char out[FIGURE_MAX])
     else if (isfinite(v))
         snprintf(out, FIGURE_MAX, "%.*f", decimals, v);
     else
-        strcpy(out, "-");
+        memcpy(out, "-", 2);
     return out;
 }
 
 const char *figure_span_ms(double ms, char out[FIGURE_MAX])
 {
     if (ms < 1)
-        strcpy(out, "<1 ms");
+        memcpy(out, "<1 ms", 6);
     else if (isfinite(ms))
         snprintf(out, FIGURE_MAX, "%.0f ms", ms);
     else
-        strcpy(out, "-");
+        memcpy(out, "-", 2);
     return out;
 }
 

@@ -6,6 +6,7 @@
 /* cmocka needs those before it. */
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,7 +72,7 @@ static size_t failing(const struct facts *f, bool settled, char ret_id[8])
     ret_id[0] = '\0';
     for (size_t i = 0; i < n; i++)
         if (!equation_holds(&e[i]) && !count++)
-            strcpy(ret_id, e[i].id);
+            snprintf(ret_id, 8, "%s", e[i].id);
     free(e);
     return count;
 }
