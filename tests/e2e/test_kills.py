@@ -52,7 +52,8 @@ def run(kills, seed, slow_fsync, inference):
     with World("kills", **keep) as world:
         if slow_fsync:
             os.environ["LD_PRELOAD"] = slow_fsync
-        up = world.up("--inference", inference, simulate=("--rate", str(RATE), "--trips", str(trips)))
+        up = world.up("--inference", inference,
+                      simulate=("--rate", str(RATE), "--trips", str(trips)))
         os.environ.pop("LD_PRELOAD", None)
         wait_for(lambda: world.ledger().get("outcomes_emitted", 0) > 0, "the first row to learn")
         for number, target in enumerate(plan[:kills]):

@@ -1,4 +1,4 @@
-"""Malformed input on every topic that others write to: counted or a dead letter, and the loop goes on."""
+"""Malformed input on every topic that others write to: counted or a dead letter, no more."""
 
 import json
 
@@ -92,7 +92,7 @@ def inject(redis, prefix):
 
 
 def test_malformed():
-    """What cannot be used is counted and kept; what comes after it is learned; the audit balances."""
+    """What cannot be used is counted and kept; what comes after is learned; it balances."""
     with World("malformed") as world:
         up = world.up(simulate=("--rate", "150", "--trips", "1500"))
         wait_for(lambda: world.ledger().get("outcomes_emitted", 0) > 20, "rows to learn")

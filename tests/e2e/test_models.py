@@ -90,8 +90,8 @@ def test_swap():
         new = [m for key, m in after.items() if key not in before]
         check(len(new) == 1 and new[0]["model"] == "linear-regression", str(new))
         check(new[0]["class"] == "knn_regressor", str(new))
-        check(new[0]["learned"] == before[("baseline", [g for n, g in before if n == "baseline"][0])]
-              ["learned"], "it has learned every kept row")
+        rows = [m["learned"] for (name, _), m in before.items() if name == "baseline"][0]
+        check(new[0]["learned"] == rows, "it has learned every kept row")
         wait_for(lambda: served(world).get("linear-regression") == new[0]["version"],
                  "the new generation to be served")
         # The very same rows under the very same class are the very same model.

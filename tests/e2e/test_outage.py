@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from oxbow import BIN, Redis, World, check, free_port, main, wait_for
+from oxbow import BIN, Redis, World, check, free_port, is_running, main, wait_for
 
 AWAY_S = float(os.environ.get("OXBOW_TEST_AWAY_S", "6"))
 
@@ -143,9 +143,8 @@ def test_up_killed():
         check(len(children) == 5, str(children))
         port = world.port()
         process.stop(signal.SIGKILL)
-        wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") and
-                                 "Z" not in open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1][:3]
-                                 for pid in children.values()), "its children to be gone")
+        wait_for(lambda: not any(is_running(pid) for pid in children.values()),
+                 "its children to be gone")
         process = world.up(simulate=("--rate", "300", "--trips", "900"))
         process.wait_line("simulator-1 has finished")
         check(world.port() == port, "redis-server has its port again")
