@@ -429,9 +429,6 @@ int redis_bus_publish(struct bus *base, const struct bus_record *rec, struct err
         return rc;
     if (p->lost)
         return tell_lost(p, err);
-    /* A server that has come back since the last message costs no message. */
-    if (!in_flight(p))
-        redis_conn_drop_if_closed(p->conn);
     rc = redis_conn_connect(p->conn, err);
     if (rc < 0)
         return rc;

@@ -90,17 +90,6 @@ void redis_conn_drop(struct redis_conn *c)
     c->out_at = 0;
 }
 
-void redis_conn_drop_if_closed(struct redis_conn *c)
-{
-    char byte;
-
-    if (!c->ctx)
-        return;
-    ssize_t n = recv(c->ctx->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
-        redis_conn_drop(c);
-}
-
 bool redis_conn_is_up(const struct redis_conn *c)
 {
     return c->ctx != NULL;

@@ -49,11 +49,6 @@ void redis_conn_free(struct redis_conn *c); /* NULL is fine */
  */
 int redis_conn_connect(struct redis_conn *c, struct err *err) MUST_CHECK;
 void redis_conn_drop(struct redis_conn *c);
-/*
- * For a connection that has been idle, with nothing queued or unanswered: drops it when the server
- * has closed it meanwhile, so that the next redis_conn_connect() makes a new one.
- */
-void redis_conn_drop_if_closed(struct redis_conn *c);
 bool redis_conn_is_up(const struct redis_conn *c);
 int redis_conn_timeout_ms(const struct redis_conn *c);
 
