@@ -11,13 +11,13 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/dead_letter.h"
 #include "base/json.h"
 #include "base/num.h"
 #include "views/sqlite_internal.h"
 
-#define KEY_MAX        1024
-#define DEAD_VALUE_MAX (64 * 1024)
-#define AGE_CHECK_MS   1000
+#define KEY_MAX      1024
+#define AGE_CHECK_MS 1000
 
 /* Rows forgotten in one transaction, beyond as many as came in with it. */
 #define RETAIN_CHUNK 512
@@ -33,30 +33,21 @@ static int dead_letter(struct sqlite_views *s, const struct views_event *ev, int
                        const char *reason, struct err *err)
 {
     struct buf out = BUF_INIT, position = BUF_INIT;
-    char at[CLOCK_TEXT_LEN + 1];
-    const char *topic = s->topic_names[ev->input];
+    struct dead_letter letter = {
+        .service = "views",
+        .topic = s->topic_names[ev->input],
+        .reason = reason,
+        .key = ev->key,
+        .key_len = ev->key_len < KEY_MAX ? ev->key_len : KEY_MAX,
+        .value = ev->value,
+        .value_len = ev->value_len,
+        .at_ms = now_ms,
+    };
 
-    clock_format(now_ms, at);
     if (s->position_text && ev->origin)
         s->position_text(s->position_ctx, ev->origin, &position);
-    buf_text(&out, "{\"topic\":");
-    json_write_string(&out, topic, strlen(topic));
-    buf_text(&out, ",\"position\":");
-    json_write_string(&out, buf_str(&position), position.len);
-    buf_text(&out, ",\"reason\":");
-    json_write_string(&out, reason, strlen(reason));
-    buf_text(&out, ",\"key\":");
-    if (ev->key)
-        json_write_string(&out, ev->key, ev->key_len < KEY_MAX ? ev->key_len : KEY_MAX);
-    else
-        buf_text(&out, "null");
-    buf_text(&out, ",\"value\":");
-    if (ev->value)
-        json_write_string(&out, ev->value,
-                          ev->value_len < DEAD_VALUE_MAX ? ev->value_len : DEAD_VALUE_MAX);
-    else
-        buf_text(&out, "null");
-    buf_printf(&out, ",\"at\":\"%s\",\"service\":\"views\"}", at);
+    letter.position = buf_str(&position);
+    dead_letter_write(&letter, &out);
 
     bool key_ok = ev->key && ev->key_len <= KEY_MAX && json_utf8_valid(ev->key, ev->key_len);
     int code = sqlite_outbox_put(s, VIEWS_DEAD_LETTERS, key_ok ? ev->key : NULL,
