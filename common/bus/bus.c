@@ -386,6 +386,13 @@ int bus_pos_parse(const struct bus *bus, const char *text, struct bus_pos *ret, 
     return bus->backend->pos_parse(text, ret, err);
 }
 
+void bus_msg_place(const struct bus *bus, const struct bus_msg *msg, struct buf *out)
+{
+    if (bus->backend->partitions)
+        buf_printf(out, "%d/", (int)msg->partition);
+    bus_pos_format(bus, &msg->pos, out);
+}
+
 const void *bus_msg_header(const struct bus_msg *msg, const char *name, size_t *ret_len)
 {
     for (size_t i = 0; i < msg->n_headers; i++)

@@ -161,6 +161,7 @@ enum bus_ability {
     BUS_NUMBERS,   /* bus_record.seq keeps a message from being added twice */
     BUS_TRANSACTS, /* bus_tx_*; it was opened with options.transaction */
     BUS_STAMPS,    /* messages carry options.incarnation */
+    BUS_ORDERS,    /* one writer's messages arrive in their order, whatever their topics */
 };
 bool bus_can(const struct bus *bus, enum bus_ability ability);
 
@@ -307,6 +308,9 @@ int bus_pos_compare(const struct bus *bus, const struct bus_pos *a, const struct
 void bus_pos_format(const struct bus *bus, const struct bus_pos *pos, struct buf *out);
 int bus_pos_parse(const struct bus *bus, const char *text, struct bus_pos *ret,
                   struct err *err) MUST_CHECK;
+
+/* Where a message is, for people: its position, after "<partition>/" where the bus has them. */
+void bus_msg_place(const struct bus *bus, const struct bus_msg *msg, struct buf *out);
 
 /* The value of a header, or NULL; its length to *ret_len. */
 const void *bus_msg_header(const struct bus_msg *msg, const char *name, size_t *ret_len);

@@ -84,6 +84,7 @@ static bool kafka_can(const struct bus *base, enum bus_ability ability)
         return bus->incarnation != NULL;
     case BUS_COUNTS:
     case BUS_NUMBERS:
+    case BUS_ORDERS:
         break;
     }
     return false;

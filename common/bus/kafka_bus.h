@@ -78,6 +78,7 @@ struct kafka_bus {
     struct err failure; /* the first since the last flush; code 0: none */
     bool is_tx_ready;   /* what an earlier process left open is settled */
     bool is_tx_open;
+    bool is_tx_ending; /* a commit was begun, and how it ends is not known */
 
     rd_kafka_t *asker; /* NULL until it is needed */
     rd_kafka_queue_t *asker_queue;

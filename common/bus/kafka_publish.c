@@ -323,6 +323,7 @@ int kafka_tx_commit(struct bus *base, int timeout_ms, struct err *err)
     if (rc == 0)
         rc = tx_fail(bus, rd_kafka_commit_transaction(bus->producer, timeout_ms),
                      "committing a transaction", err);
+    bus->is_tx_ending = rc < 0 && err->retriable;
     if (rc == 0) {
         bus->is_tx_open = false;
         bus->failure = (struct err){0};
@@ -335,6 +336,12 @@ int kafka_tx_abort(struct bus *base, struct err *err)
     struct kafka_bus *bus = kafka_bus_of(base);
     int rc = tx_ready(bus, err);
 
+    /* A commit that was begun can only be brought to its end: done, or to be given up. */
+    if (rc == 0 && bus->is_tx_ending) {
+        rc = kafka_tx_commit(base, bus->timeout_ms, err);
+        if (rc == ERR_CONFLICT)
+            rc = 0;
+    }
     if (rc == 0 && bus->is_tx_open)
         rc = tx_fail(bus, rd_kafka_abort_transaction(bus->producer, bus->timeout_ms),
                      "giving up a transaction", err);

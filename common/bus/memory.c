@@ -230,7 +230,7 @@ static int memory_trim(struct bus *base, const char *topic, int32_t partition,
 static bool memory_can(const struct bus *base, enum bus_ability ability)
 {
     (void)base;
-    return ability == BUS_COUNTS || ability == BUS_NUMBERS;
+    return ability == BUS_COUNTS || ability == BUS_NUMBERS || ability == BUS_ORDERS;
 }
 
 static const char *const memory_properties[] = {"max_message_bytes", NULL};

@@ -79,7 +79,7 @@ static struct bus *redis_open(const struct bus_options *options, struct err *err
 static bool redis_can(const struct bus *base, enum bus_ability ability)
 {
     (void)base;
-    return ability == BUS_COUNTS || ability == BUS_NUMBERS;
+    return ability == BUS_COUNTS || ability == BUS_NUMBERS || ability == BUS_ORDERS;
 }
 
 static const char *const redis_properties[] = {"max_message_bytes", "timeout_ms", NULL};

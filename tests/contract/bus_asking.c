@@ -6,16 +6,6 @@
 
 /* ---- Trimming ---- */
 
-/* True when the value is "<*next>", which is counted on. */
-static bool read_next(const struct bus_msg *m, size_t *next)
-{
-    char want[24];
-
-    snprintf(want, sizeof(want), "%zu", (*next)++);
-    assert_value(m, want);
-    return true;
-}
-
 /* A reader whose next entries were trimmed is told, at the assign and at the poll; oldest accepts
  * the loss. */
 static void trimmed_entries_are_never_skipped_silently(void **state)
@@ -29,6 +19,8 @@ static void trimmed_entries_are_never_skipped_silently(void **state)
     struct bus_reader *r = reader_at(f, "t", BUS_POS_OLDEST);
     expect_values(f, r, 1, 100);
     struct bus_reader *fresh = reader_at(f, "t", BUS_POS_OLDEST);
+    /* Nothing is fetched ahead of a pause. */
+    assert_ok(f, bus_reader_pause(fresh, "t", true, &f->err));
 
     struct bus_pos upto = pos_behind(f, 500);
     assert_ok(f, bus_trim(f->bus, "t", 0, &upto, &f->err));
@@ -42,23 +34,15 @@ static void trimmed_entries_are_never_skipped_silently(void **state)
     expect_values(f, r, 501, 500);
 
     /* One that has read nothing yet loses nothing that it was promised. */
+    assert_ok(f, bus_reader_pause(fresh, "t", false, &f->err));
     expect_values(f, fresh, 501, 5);
+    assert_ok(f, bus_reader_pause(fresh, "t", true, &f->err));
     upto = pos_behind(f, 900);
     assert_ok(f, bus_trim(f->bus, "t", 0, &upto, &f->err));
+    assert_ok(f, bus_reader_pause(fresh, "t", false, &f->err));
     int rc = 1;
-    size_t next = 506;
-    bool is_over = false;
-    while (rc > 0 && !is_over) {
+    while (rc > 0)
         rc = bus_poll(fresh, 1, WAIT_MS, &m, &f->err);
-        if (rc > 0)
-            is_over = read_next(&m[0], &next) && next > 1000;
-    }
-    /* What was fetched ahead is handed out, and then nothing was lost. */
-    if (is_over) {
-        bus_reader_close(fresh);
-        bus_reader_close(r);
-        return;
-    }
     assert_int_equal(rc, ERR_TRIMMED);
     assert_non_null(strstr(f->err.text, "t"));
     assert_int_equal(bus_poll(fresh, 1, 0, &m, &f->err), ERR_TRIMMED);
@@ -104,8 +88,10 @@ static void marks_tell_both_ends(void **state)
     struct bus_marks marks, zero = {0};
     const struct bus_msg *m;
 
-    assert_ok(f, bus_marks(f->bus, "t", 0, &marks, &f->err));
-    assert_memory_equal(&marks, &zero, sizeof(zero));
+    if (!fixture_is_mock) { /* which makes every topic that is asked about */
+        assert_ok(f, bus_marks(f->bus, "none", 0, &marks, &f->err));
+        assert_memory_equal(&marks, &zero, sizeof(zero));
+    }
     put_many(f, "t", 0, 20, false);
     assert_ok(f, bus_marks(f->bus, "t", 0, &marks, &f->err));
     assert_int_equal(marks.kept, 20);
@@ -137,8 +123,8 @@ static void counting_is_exact(void **state)
         assert_ok(f, bus_trim(f->bus, "numbered", 0, &pos, &f->err));
     else
         put_many(f, "u", 1, 2000, true);
-    assert_ok(f, bus_count_after(f->bus, fixture_is_mock ? "u" : "numbered", 0,
-                                 &BUS_POS_OLDEST, &n, &f->err));
+    assert_ok(f, bus_count_after(f->bus, fixture_is_mock ? "u" : "numbered", 0, &BUS_POS_OLDEST, &n,
+                                 &f->err));
     assert_int_equal(n, 2000);
     struct bus_reader *r = reader_at(f, "plain", BUS_POS_OLDEST);
     assert_int_equal(poll_some(f, r, 100, &m), 100);

@@ -35,15 +35,23 @@ void fixture_stop_redis(void)
 
 void fixture_use_kafka(const char *brokers, bool is_mock)
 {
-    /* Short times, so that what waits for them does not wait long. */
-    static const struct bus_property properties[] = {
+    /* Short times, so that what waits for them does not wait long. The mock cluster's first
+     * rebalance takes three seconds, and a member must live as long. */
+    static struct bus_property properties[] = {
         {"partitions", "1"},
         {"max_message_bytes", "16000000"},
-        {"session.timeout.ms", "2000"},
         {"heartbeat.interval.ms", "200"},
+        {"session.timeout.ms", "2000"},
         {"max.poll.interval.ms", "2500"},
     };
 
+    if (is_mock) {
+        properties[3].value = "6000";
+        properties[4].value = "30000";
+    } else {
+        properties[3].value = "2000";
+        properties[4].value = "2500";
+    }
     fixture_backend = "kafka";
     fixture_is_mock = is_mock;
     fixture_properties = properties;
@@ -101,8 +109,8 @@ int bus_fixture_setup(void **state)
 {
     struct bus_fixture *f = calloc(1, sizeof(*f));
 
-    snprintf(f->prefix, sizeof(f->prefix), fixture_is("kafka") ? "test%d-" : "oxbow:{test%d}:",
-             prefixes++);
+    snprintf(f->prefix, sizeof(f->prefix),
+             fixture_is("kafka") ? "test%d-" : "oxbow:{test%d}:", prefixes++);
     if (fixture_make_topics)
         fixture_make_topics(f->prefix);
     f->bus = bus_fixture_open(f, &f->told);

@@ -21,10 +21,10 @@
 
 #define WAIT_MS 20000 /* how long a condition may take; never slept out */
 
-extern const char *fixture_backend; /* "memory", "redis" or "kafka" */
-extern bool fixture_is_mock;         /* kafka is librdkafka's mock cluster, no broker */
+extern const char *fixture_backend;        /* "memory", "redis" or "kafka" */
+extern bool fixture_is_mock;               /* kafka is librdkafka's mock cluster, no broker */
 extern struct redis_server fixture_server; /* for kafka its url are the brokers */
-extern const char *fixture_timeout_ms; /* the redis backend's timeout_ms; NULL: its default */
+extern const char *fixture_timeout_ms;     /* the redis backend's timeout_ms; NULL: its default */
 
 /* What the delivery callback was told. */
 struct deliveries {

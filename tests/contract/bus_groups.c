@@ -150,7 +150,8 @@ static void own_uncommitted_messages_come_first(void **state)
     put_many(f, topic, 1, 3, true);
     expect_values(f, r, 1, 3);
     bus_reader_close(r);
-    for (uint32_t life = 1; life <= 5; life++) {
+    const uint32_t lives = fixture_is_mock ? 1 : 5; /* a rebalance takes it three seconds */
+    for (uint32_t life = 1; life <= lives; life++) {
         r = join(f, "one", 0);
         put_many(f, topic, 3 + life, 1, true);
         assert_int_equal(poll_some(f, r, 1, &m), 1);
@@ -162,9 +163,9 @@ static void own_uncommitted_messages_come_first(void **state)
         bus_reader_close(r);
     }
     r = join(f, "one", 0);
-    expect_values(f, r, 1, 8);
+    expect_values(f, r, 1, 3 + lives);
     assert_ok(f, bus_commit(r, &f->err));
-    wait_for_floor(f, 8);
+    wait_for_floor(f, 3 + lives);
     bus_reader_close(r);
 }
 
