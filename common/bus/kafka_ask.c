@@ -91,11 +91,6 @@ int kafka_offsets(const struct kafka_bus *bus, const struct kafka_trouble *troub
     rd_kafka_resp_err_t code =
         rd_kafka_query_watermark_offsets(rk, full, partition, ret_low, ret_high, bus->timeout_ms);
 
-    if (code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
-        code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-        *ret_low = *ret_high = 0;
-        return 0;
-    }
     if (code)
         return kafka_fail(bus, trouble, code, full, err);
     /* The end of what is committed may lie before what was trimmed. */
