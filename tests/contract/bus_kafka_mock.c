@@ -71,7 +71,6 @@ static void refused_writes_are_told(void **state)
     struct bus_fixture *f = *state;
 
     expect_failure(f, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, ERR_REFUSED);
-    put(f, "t", "k", "after", 0);
 }
 
 /* What the broker finds too large, though we did not, is told as such. */
