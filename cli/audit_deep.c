@@ -13,25 +13,6 @@
 #include "base/mem.h"
 #include "base/stop.h"
 
-int deep_poll(struct access *a, struct bus_reader *r, const char *topic, const struct bus_pos *at,
-              const struct bus_msg **ret, struct err *err)
-{
-    for (int i = 0; i < DEEP_PATIENCE; i++) {
-        struct bus_marks marks;
-        if (stop_requested())
-            return err_set(err, ERR_CANCELLED, "asked to stop");
-        int rc = bus_poll(r, DEEP_POLL_ROWS, DEEP_POLL_MS, ret, err);
-        if (rc != 0)
-            return rc;
-        rc = bus_marks(a->bus, topic, 0, &marks, err);
-        if (rc < 0)
-            return rc;
-        if (!marks.kept || bus_pos_compare(a->bus, &marks.high, at) <= 0)
-            return 0;
-    }
-    return err_set_retriable(err, ERR_TIMEOUT, "%s: the server is too busy to be read", topic);
-}
-
 static int compare_positions(const void *a, const void *b)
 {
     const struct store_version *x = a;
