@@ -6,7 +6,7 @@
 
 #define DEEP_POLL_ROWS 1000
 #define DEEP_POLL_MS   1000
-#define DEEP_EXAMPLES  5  /* findings of one kind that are spelled out */
+#define DEEP_EXAMPLES  5 /* findings of one kind that are spelled out */
 
 /* A model of the task file with its kept versions, without blobs. */
 struct deep_model {

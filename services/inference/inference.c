@@ -14,10 +14,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/dead_letter.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "inference/inference_internal.h"
-#include "base/dead_letter.h"
 
 #define FLUSH_MS 10000
 #define SUSPECT  2 /* deliveries from which on rows come one by one */
