@@ -50,11 +50,10 @@ static void die(const char *what, const struct err *err)
 
 static struct bus *open_bus(const struct run *run)
 {
-    struct bus_options options = {.backend = run->task->bus,
-                                  .url = run->task->redis_url,
-                                  .prefix = run->prefix,
-                                  .client = "bench_latency"};
+    struct bus_options options = task_bus_options(run->task, run->prefix);
     struct err err = {0};
+
+    options.client = "bench_latency";
     struct bus *bus = bus_open(&options, &err);
 
     if (!bus || bus_ping(bus, &err) < 0)
@@ -128,7 +127,7 @@ static void *reader(void *arg)
     const struct bus_msg *msgs;
     size_t tag_len = strlen(run->tag);
 
-    if (!r || bus_reader_assign(r, run->task->topics.predictions, 0, &BUS_POS_NEWEST, &err) < 0)
+    if (!r || bus_reader_assign(r, run->task->topics.predictions, -1, &BUS_POS_NEWEST, &err) < 0)
         die("read", &err);
     while (!atomic_load(&run->done)) {
         int n = bus_poll(r, 1000, 100, &msgs, &err);
