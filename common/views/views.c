@@ -2,6 +2,7 @@
  */
 #include "views/views.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 
 static const struct views_backend *const BACKENDS[] = {
     &views_sqlite,
+    &views_materialize,
 };
 
 #define N_BACKENDS (sizeof(BACKENDS) / sizeof(BACKENDS[0]))
@@ -203,4 +205,37 @@ const char *views_ledger_field(const struct views_ledger *ledger, size_t field, 
 void views_ledger_set(struct views_ledger *ledger, size_t field, uint64_t value)
 {
     memcpy((char *)ledger + LEDGER[field].offset, &value, sizeof(value));
+}
+
+static_assert(sizeof(LEDGER) / sizeof(LEDGER[0]) <= 64, "a bit a field");
+
+static size_t field_of(const char *name)
+{
+    size_t i = 0;
+
+    while (strcmp(LEDGER[i].name, name) != 0) {
+        i++;
+        assert(i < sizeof(LEDGER) / sizeof(LEDGER[0]));
+    }
+    return i;
+}
+
+bool views_ledger_hidden(const struct views_ledger *ledger, const char *name)
+{
+    return ledger->hidden >> field_of(name) & 1;
+}
+
+void views_ledger_know(struct views_ledger *ledger, const char *name, uint64_t value)
+{
+    size_t i = field_of(name);
+
+    ledger->hidden &= ~(UINT64_C(1) << i);
+    views_ledger_set(ledger, i, value);
+}
+
+void views_ledger_hide_all(struct views_ledger *ledger)
+{
+    *ledger = (struct views_ledger){
+        .hidden = (UINT64_C(1) << sizeof(LEDGER) / sizeof(LEDGER[0])) - 1,
+    };
 }

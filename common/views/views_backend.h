@@ -52,5 +52,6 @@ struct views {
 };
 
 extern const struct views_backend views_sqlite;
+extern const struct views_backend views_materialize;
 
 #endif
