@@ -100,6 +100,13 @@ static int cannot_connect(const PGconn *conn, struct err *err)
     return err_set_retriable(err, ERR_DISCONNECTED, "Materialize: %s", text);
 }
 
+/* "already exists, skipping" and the like: libpq would print them. */
+static void ignore_notice(void *ctx, const char *text)
+{
+    (void)ctx;
+    (void)text;
+}
+
 int mz_session_open(struct mz_views *v, struct mz_session *s, struct err *err)
 {
     /* The last one wins, so what the URL says comes behind our defaults. */
@@ -122,6 +129,7 @@ int mz_session_open(struct mz_views *v, struct mz_session *s, struct err *err)
         return err->code;
     }
     PQsetErrorVerbosity(s->conn, PQERRORS_TERSE);
+    PQsetNoticeProcessor(s->conn, ignore_notice, NULL);
     if (set_up(v, s, err) < 0) {
         mz_session_close(v, s);
         return err->code;
