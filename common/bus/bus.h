@@ -131,6 +131,11 @@ struct bus_options {
     size_t n_properties;
     bus_delivery_fn delivered; /* may be NULL: then only bus_flush() reports failures */
     void *delivered_ctx;
+    /*
+     * Names the one writer of transactions: a later one of that name shuts an earlier one out.
+     * NULL: none.
+     */
+    const char *transaction;
 };
 
 /* Names of the backends that exist, NULL-terminated: for error texts and --help. */
@@ -171,8 +176,12 @@ int bus_flush(struct bus *bus, int timeout_ms, struct err *err) MUST_CHECK;
 
 /*
  * Transactions: messages published and positions consumed become visible together. ERR_UNSUPPORTED
- * where the bus has none. On failure err->retriable means: the same call again; ERR_CONFLICT:
- * bus_tx_abort() and do the work again; ERR_FATAL: reopen.
+ * where the bus has none, or was opened without a name for them; with a name, everything is
+ * published within transactions. On failure err->retriable means: the same call again;
+ * ERR_CONFLICT: bus_tx_abort() and do the work again; ERR_FATAL: reopen.
+ *
+ * bus_tx_abort() with no transaction open does no harm, and the first call settles what an earlier
+ * process of the same name left open: call it before looking at what that process has published.
  */
 int bus_tx_begin(struct bus *bus, struct err *err) MUST_CHECK;
 int bus_tx_send_positions(struct bus *bus, struct bus_reader *group_member,

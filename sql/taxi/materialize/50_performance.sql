@@ -32,3 +32,11 @@ SELECT count(*)                              AS trips_started,
 FROM pick_ups u
 LEFT JOIN drop_offs d          ON d.trip_id = u.trip_id
 LEFT JOIN stored_predictions p ON p.trip_id = u.trip_id;
+
+-- Messages that cannot be read, where they are the newest of their key.
+CREATE VIEW bad_messages AS
+SELECT 'requests' AS input, count(*) AS n FROM pick_ups_src WHERE error IS NOT NULL
+UNION ALL
+SELECT 'outcomes' AS input, count(*) AS n FROM drop_offs_src WHERE error IS NOT NULL
+UNION ALL
+SELECT 'predictions' AS input, count(*) AS n FROM predictions_src WHERE error IS NOT NULL;
