@@ -198,7 +198,13 @@ static void test_choices(void **state)
         {WITH("\"bus\": \"kafka\""),
          "bus: \"kafka\" comes with a later version; write \"redis\" or \"memory\""},
         {WITH("\"views\": \"materialize\""),
-         "views: \"materialize\" comes with a later version; write \"sqlite\""},
+         "views: \"materialize\" needs the kafka bus, which it reads by itself; write \"bus\": "
+         "\"kafka\", or \"views\": \"sqlite\""},
+        {WITH("\"materialize_url\": \"redis://x\""),
+         "materialize_url: is no such address; write "
+         "postgres://[user[:password]@]host[:port][/database][?sslmode=...]"},
+        {WITH("\"materialize_brokers\": \"a b\""),
+         "materialize_brokers: is \"a b\"; write host:port, or several with commas between them"},
         {WITH("\"kind\": \"binary_classification\""),
          "kind: \"binary_classification\" comes with a later version; write \"regression\""},
         {WITH("\"bus\": \"rediz\""), "bus: \"rediz\" is not known; did you mean \"redis\"? Write "
@@ -236,7 +242,7 @@ static void test_names(void **state)
         {"{" REST AND "\"topics\": {\"requests\": \"x\", \"outcomes\": \"features\"}}",
          "topics.features: is \"features\", as topics.outcomes is; choose another"},
         {WITH("\"redis_url\": \"http://:secret@x\""),
-         "redis_url: is no address of Redis; write redis://[user:password@]host[:port][/db] or "
+         "redis_url: is no such address; write redis://[user:password@]host[:port][/db] or "
          "unix:///path"},
     };
 
@@ -387,9 +393,10 @@ static void test_environment(void **state)
         {"OXBOW_BUS", "kafka",
          "OXBOW_BUS: \"kafka\" comes with a later version; write \"redis\" or \"memory\""},
         {"OXBOW_VIEWS", "sqlit",
-         "OXBOW_VIEWS: \"sqlit\" is not known; did you mean \"sqlite\"? Write \"sqlite\""},
+         "OXBOW_VIEWS: \"sqlit\" is not known; did you mean \"sqlite\"? Write \"sqlite\" or "
+         "\"materialize\""},
         {"OXBOW_REDIS_URL", "localhost:6379",
-         "OXBOW_REDIS_URL: is no address of Redis; write redis://[user:password@]host[:port][/db] "
+         "OXBOW_REDIS_URL: is no such address; write redis://[user:password@]host[:port][/db] "
          "or unix:///path"},
         {"OXBOW_DURABILITY", "disk\n",
          "OXBOW_DURABILITY: is \"disk\\n\"; write \"process\" or \"machine\""},
