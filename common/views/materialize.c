@@ -180,7 +180,10 @@ static int mz_incarnation_set(struct views *base, const char *id, struct err *er
     if (*old && strcmp(old, id) != 0)
         return err_set(err, ERR_CONFLICT, "schema %s belongs to incarnation %s, not %s", v->schema,
                        old, id);
-    return *old ? 0 : meta_add(v, "incarnation", id, err);
+    if (*old)
+        return 0;
+    /* It comes before the first views_apply(): the topics that the sources read bear its name. */
+    return mz_make_schema(v, err) < 0 ? err->code : meta_add(v, "incarnation", id, err);
 }
 
 static int mz_announce(struct views *base, struct err *err)

@@ -169,7 +169,7 @@ static int drop_leftovers(struct mz_views *v, const struct mz_objects *objects,
     return 0;
 }
 
-static int make_schema(struct mz_views *v, struct err *err)
+int mz_make_schema(struct mz_views *v, struct err *err)
 {
     struct buf sql = BUF_INIT;
 
@@ -231,7 +231,7 @@ int mz_apply(struct views *base, bool *ret_changed, struct err *err)
     if (code == 0)
         code = mz_objects_parse(v, &files, &objects, err);
     if (code == 0)
-        code = make_schema(v, err);
+        code = mz_make_schema(v, err);
     if (code == 0)
         code = bring_all_up(v, &objects, &changed, err);
     if (code == 0)

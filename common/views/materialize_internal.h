@@ -148,6 +148,8 @@ void mz_objects_release(struct mz_objects *objects);
 
 /* ---- materialize_apply.c ---- */
 
+/* The schema and the engine's own tables in it. */
+int mz_make_schema(struct mz_views *v, struct err *err);
 int mz_apply(struct views *v, bool *ret_changed, struct err *err);
 
 /* ---- materialize_rows.c ---- */

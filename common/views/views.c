@@ -42,6 +42,11 @@ void views_close(struct views *v)
         v->backend->close(v);
 }
 
+bool views_is_fed(const struct views *v)
+{
+    return v->backend->ingest;
+}
+
 int views_apply(struct views *v, bool *ret_changed, struct err *err)
 {
     return v->backend->apply(v, ret_changed, err);

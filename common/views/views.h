@@ -75,6 +75,9 @@ struct views_options {
 struct views *views_open(const struct views_options *options, struct err *err) MUST_CHECK;
 void views_close(struct views *v); /* NULL is fine */
 
+/* True for an engine that views_ingest() feeds; false for one that reads the bus by itself. */
+bool views_is_fed(const struct views *v);
+
 /*
  * Runs the task's SQL where it has changed since the last time; says so in *ret_changed (may be
  * NULL). ERR_INVALID names file and statement, or a view or column that the task needs and that is

@@ -90,6 +90,7 @@ int runtime_open_bus(struct runtime *rt, bus_delivery_fn delivered, void *ctx, s
         .client = client,
         .delivered = delivered,
         .delivered_ctx = ctx,
+        .transaction = rt->transaction,
     };
 
     client_name(rt, client, sizeof(client));
