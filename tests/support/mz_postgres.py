@@ -30,7 +30,8 @@ EXCEPTION WHEN others THEN
     RETURN NULL;
 END $$;
 CREATE SCHEMA mz_catalog;
-CREATE VIEW mz_catalog.mz_databases AS SELECT oid::text AS id, datname::text AS name FROM pg_database;
+CREATE VIEW mz_catalog.mz_databases AS
+SELECT oid::text AS id, datname::text AS name FROM pg_database;
 CREATE VIEW mz_catalog.mz_schemas AS
 SELECT n.oid::text AS id, d.id AS database_id, n.nspname::text AS name
 FROM pg_namespace n, mz_catalog.mz_databases d WHERE d.name = current_database();
@@ -118,7 +119,8 @@ class Translator:
         return None, ""
 
     def _drop(self, kind, name, schema):
-        gone = f"DELETE FROM mz_shim.objects WHERE schema = {quote(schema)} AND name = {quote(name)}"
+        gone = (f"DELETE FROM mz_shim.objects WHERE schema = {quote(schema)} "
+                f"AND name = {quote(name)}")
         if kind == "INDEX":
             return [gone]
         if kind == "SOURCE":
@@ -129,15 +131,17 @@ class Translator:
         return [f"DROP VIEW IF EXISTS {name} CASCADE", SWEEP]
 
 
-def _unique(text):
-    """True for JSON that Materialize's jsonb holds too: numbers of at most 39 digits."""
+def _check(text):
+    """Raises ValueError for what Materialize's jsonb cannot hold."""
     def number(digits):
         if abs(float(digits)) >= 1e39:
-            raise ValueError("number out of range")
+            raise ValueError("numeric has 39 digits")
         return digits
-    json.loads(text, parse_float=number, parse_int=number,
-               parse_constant=lambda c: number("1e999"))
-    return True
+    value = json.loads(text, parse_float=number, parse_int=number,
+                       parse_constant=lambda c: number("1e999"))
+    json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair has no UTF-8
+    if "\\u0000" in text:
+        raise ValueError("a NUL in a string")
 
 
 def upsert(table, key, value, time_ms):
@@ -156,9 +160,7 @@ def upsert(table, key, value, time_ms):
     data, error = "NULL", "NULL"
     try:
         text = value.decode()
-        _unique(text)
-        if "\\u0000" in text:
-            raise ValueError("a NUL in a string")
+        _check(text)
         data = quote(text) + "::jsonb"
     except (ValueError, RecursionError) as problem:
         error = quote(f"cannot be decoded: {type(problem).__name__}")

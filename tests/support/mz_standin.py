@@ -7,13 +7,13 @@
                                                       polled, and the differences are sent
     mz_standin.py --own-postgres ...                  the same with a server of its own
 
-It prints "port N" once it listens, or "skip REASON", and ends with its standard input. It is no Materialize: what is
-slow, inconsistent or refused there may well work here (docs/materialize.md).
+It prints "port N" once it listens, or "skip REASON", and ends with its standard input. It is no
+Materialize: what is slow, inconsistent or refused there may well work here (docs/materialize.md).
 
 A script is a JSON list of rules {"match": REGEX, "times": N, "steps": [...]}: the first rule that
 matches a statement and is not used up answers it; SET and BEGIN are answered without one. Steps:
-{"columns": [[name, oid], ...]}, {"row": [...]}, {"rows": [[...], ...]}, {"error": [sqlstate, text]},
-{"complete": TAG}, {"hold": true} (until the client cancels or leaves), {"close": true},
+{"columns": [[name, oid], ...]}, {"row": [...]}, {"rows": [[...], ...]},
+{"error": [sqlstate, text]}, {"complete": TAG}, {"hold": true} (until the client cancels or leaves), {"close": true},
 {"say": TEXT} (a line on standard output), {"many": N, "row": [...], "pad": BYTES} (N rows; "#" in
 a text is its number, "~" is BYTES of x).
 
