@@ -81,10 +81,8 @@ int access_open(struct access *a, const struct access_options *options, struct e
         return rc;
     store_bind(a->store, a->incarnation);
 
-    struct bus_options bus_options = {.backend = a->task->bus,
-                                      .url = a->task->redis_url,
-                                      .prefix = store_prefix(a->store),
-                                      .client = "oxbow"};
+    struct bus_options bus_options = task_bus_options(a->task, store_prefix(a->store));
+    bus_options.client = "oxbow";
     a->bus = bus_open(&bus_options, err);
     return a->bus ? 0 : err->code;
 }

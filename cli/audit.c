@@ -10,10 +10,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/stop.h"
+#include "bus/bus_places.h"
 
 #define CONFIRMATIONS 10 /* times that an equation across stores is read again before it counts */
 #define CONFIRM_MS    300
 #define SETTLE_MS     200
+#define FIRST_ROW_MS  5000
 
 /* ---- Facts ---- */
 
@@ -108,6 +110,27 @@ static int read_ledger(struct facts *f, struct access *a, struct err *err)
     return rc < 0 ? rc : unpinned;
 }
 
+/* What lies behind views' own place, where the bus cannot say how much there ever was. */
+static int read_unread(struct facts *f, struct access *a, enum views_input input, struct err *err)
+{
+    struct bus_places places = BUS_PLACES_INIT;
+    struct buf text = BUF_INIT;
+    bool at_end = true;
+
+    int rc = views_position(a->views, input, &text, err);
+    if (rc == 0)
+        rc = bus_places_parse(a->bus, buf_str(&text), &places, err);
+    if (rc == 0)
+        rc = bus_places_at_end(a->bus, f->topic[input], &places, &at_end, err);
+    if (rc == 0 && !at_end)
+        rc = bus_places_count_after(a->bus, f->topic[input], &places, &f->unread[input], err);
+    if (rc == 0 && !at_end && !f->unread[input])
+        f->unread[input] = 1; /* it has come in between */
+    bus_places_release(&places);
+    buf_release(&text);
+    return rc;
+}
+
 static int read_bus(struct facts *f, struct access *a, struct err *err)
 {
     f->topic[VIEWS_REQUESTS] = a->task->topics.requests;
@@ -115,10 +138,13 @@ static int read_bus(struct facts *f, struct access *a, struct err *err)
     f->topic[VIEWS_PREDICTIONS] = a->task->topics.predictions;
     for (int i = 0; i < VIEWS_N_INPUTS; i++) {
         struct bus_marks marks;
-        int rc = bus_marks(a->bus, f->topic[i], 0, &marks, err);
+        f->uncounted = !bus_can(a->bus, BUS_COUNTS);
+        int rc = f->uncounted ? read_unread(f, a, (enum views_input)i, err)
+                              : bus_marks(a->bus, f->topic[i], -1, &marks, err);
         if (rc < 0)
             return rc;
-        f->added[i] = marks.added;
+        if (!f->uncounted)
+            f->added[i] = marks.added;
     }
     return 0;
 }
@@ -127,22 +153,26 @@ static int read_bus(struct facts *f, struct access *a, struct err *err)
  * the heads. */
 static int read_queue_first(struct facts *f, struct access *a, struct err *err)
 {
+    const char *topic = a->task->topics.learning_queue;
     const struct bus_msg *msg;
-    struct bus_reader *r = bus_reader_open(a->bus, err);
+    struct bus_msg last;
 
+    int rc = bus_last(a->bus, topic, 0, &last, err);
+    if (rc < 0)
+        return rc == ERR_NOT_FOUND ? 0 : rc;
+    struct bus_reader *r = bus_reader_open(a->bus, err);
     if (!r)
         return err->code;
-    int rc = bus_reader_assign(r, a->task->topics.learning_queue, 0, &BUS_POS_OLDEST, err);
+    rc = bus_reader_assign(r, topic, 0, &BUS_POS_OLDEST, err);
     if (rc >= 0)
-        rc = bus_poll(r, 1, 300, &msg, err);
+        rc = bus_poll(r, 1, FIRST_ROW_MS, &msg, err);
     if (rc > 0) {
         struct json_value row;
         struct json_value v;
         int64_t seq;
         if (json_parse(msg->value, msg->value_len, &row, err) < 0 || !json_get(&row, "seq", &v) ||
             !json_int(&v, &seq) || seq < 1)
-            rc = err_set(err, ERR_CORRUPT, "the oldest row of %s has no seq",
-                         a->task->topics.learning_queue);
+            rc = err_set(err, ERR_CORRUPT, "the oldest row of %s has no seq", topic);
         else
             f->queue_first = (uint64_t)seq;
     }

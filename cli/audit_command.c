@@ -40,6 +40,10 @@ static void print_text(const struct audit *audit, const struct access *a, const 
     printf("task %s, incarnation %s\n", a->task->name, a->incarnation);
     for (size_t i = 0; i < audit->n_equations; i++)
         print_equation(&screen, &audit->equation[i]);
+    if (audit->facts.uncounted)
+        printf("  E9  cannot be checked on the %s bus: its offsets have holes, so nobody knows how "
+               "many messages there ever were\n",
+               a->task->bus);
     for (size_t i = 0; i < audit->n_findings; i++) {
         buf_clear(&text);
         buf_text(&text, "  deep ");
@@ -89,7 +93,7 @@ static void print_json(const struct audit *audit, const struct access *a, const 
             buf_byte(&out, ',');
         append_equation(&audit->equation[i], &out);
     }
-    buf_text(&out, "],\"deep\":[");
+    buf_printf(&out, "],\"unchecked\":[%s],\"deep\":[", audit->facts.uncounted ? "\"E9\"" : "");
     for (size_t i = 0; i < audit->n_findings; i++) {
         buf_printf(&out, "%s{\"holds\":%s,\"text\":", i ? "," : "",
                    audit->finding[i].holds ? "true" : "false");

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/stop.h"
+#include "bus/bus_places.h"
 #include "keyset.h"
 
 static void add_name(struct deep_names *names, struct keyset *seen, const struct json_value *model,
@@ -43,27 +44,48 @@ static void read_message(struct deep_names *names, struct keyset *seen, const st
             add_name(names, seen, &key, &version);
 }
 
+/* True when `read` has come to `high` in every partition. */
+static bool is_behind(const struct bus *bus, const struct bus_places *high,
+                      const struct bus_places *read)
+{
+    for (int32_t p = 0; p < high->n; p++) {
+        struct bus_pos pos = bus_places_at(read, p);
+        if (high->pos[p].len && bus_pos_compare(bus, &pos, &high->pos[p]) < 0)
+            return false;
+    }
+    return true;
+}
+
 static int read_all(struct deep_names *names, struct keyset *seen, struct access *a,
                     struct bus_reader *r, struct err *err)
 {
     const char *topic = a->task->topics.predictions;
+    struct bus_places high = BUS_PLACES_INIT;
+    struct bus_places read = BUS_PLACES_INIT;
     const struct bus_msg *msg;
-    struct bus_marks marks;
+    bool done = false;
 
-    int rc = bus_marks(a->bus, topic, 0, &marks, err);
+    int rc = bus_places_high(a->bus, topic, &high, err);
     if (rc == 0)
-        rc = bus_reader_assign(r, topic, 0, &BUS_POS_OLDEST, err);
-    bool done = rc < 0 || marks.kept == 0;
-    while (!done) {
-        if (stop_requested())
-            return err_set(err, ERR_CANCELLED, "asked to stop");
-        rc = bus_poll(r, DEEP_POLL_ROWS, DEEP_POLL_MS, &msg, err);
-        done = rc <= 0;
-        for (int i = 0; i < rc && !done; i++) {
-            read_message(names, seen, &msg[i]);
-            done = bus_pos_compare(a->bus, &msg[i].pos, &marks.high) >= 0;
+        rc = bus_reader_assign(r, topic, -1, &BUS_POS_OLDEST, err);
+    while (rc >= 0 && !(done = is_behind(a->bus, &high, &read))) {
+        if (stop_requested()) {
+            rc = err_set(err, ERR_CANCELLED, "asked to stop");
+            break;
         }
+        rc = bus_poll(r, DEEP_POLL_ROWS, DEEP_POLL_MS, &msg, err);
+        for (int i = 0; i < rc; i++) {
+            read_message(names, seen, &msg[i]);
+            bus_places_note(&read, &msg[i]);
+        }
+        /* The last offsets may be marks of transactions, which are no messages. */
+        if (rc == 0)
+            rc = bus_places_at_end(a->bus, topic, &read, &done, err);
+        if (done)
+            break;
     }
+    bus_places_release(&high);
+    bus_places_release(&read);
     return rc < 0 ? rc : 0;
 }
 

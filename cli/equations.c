@@ -46,6 +46,8 @@ void facts_in_flight(const struct facts *f, struct in_flight *ret)
     for (int i = 0; i < VIEWS_N_INPUTS; i++) {
         uint64_t read = net_read(f, (enum views_input)i);
         ret->unread[i] = f->added[i] > read ? f->added[i] - read : 0;
+        if (f->uncounted)
+            ret->unread[i] = f->unread[i];
     }
     for (size_t i = 0; i < f->n_models; i++) {
         const struct facts_model *m = &f->model[i];
@@ -197,7 +199,7 @@ struct equation *equations_make(const struct facts *f, bool settled, size_t *ret
     for (size_t i = 0; i < f->n_models; i++)
         if (f->model[i].version[0])
             add_model(&list, f, &f->model[i], settled);
-    for (int i = 0; i < VIEWS_N_INPUTS; i++) {
+    for (int i = 0; i < VIEWS_N_INPUTS && !f->uncounted; i++) {
         struct equation *e = add(&list, "E9", f->topic[i]);
         left(e, read[i], net_read(f, (enum views_input)i) + f->ledger.rewound[i]);
         left(e, "rewound", f->ledger.rewound[i]);

@@ -30,6 +30,10 @@ struct facts {
     size_t n_models;
     const char *topic[VIEWS_N_INPUTS];
     uint64_t added[VIEWS_N_INPUTS]; /* entries ever added to each input */
+    /* The bus does not know `added`: E9 cannot be checked, and this is what views has not read, at
+     * most, and 0 only when it has read all. */
+    bool uncounted;
+    uint64_t unread[VIEWS_N_INPUTS];
     uint64_t queue_first; /* seq of the oldest kept row of learning-queue; 0: there is none */
 };
 

@@ -75,6 +75,31 @@ static int swap_databases(const char *path, const char *fresh, struct err *err)
     return rc;
 }
 
+/* Where the bus is a server of its own, wiping the store does not touch the topics. */
+static int open_own_bus(const struct task *task, struct bus **ret, struct err *err)
+{
+    struct bus_options options = task_bus_options(task, "");
+
+    *ret = NULL;
+    if (strcmp(task->bus, task->store) == 0)
+        return 0;
+    options.client = "oxbow";
+    *ret = bus_open(&options, err);
+    return *ret ? bus_ping(*ret, err) : err->code;
+}
+
+static int delete_topics(const struct task *task, struct bus *bus, struct err *err)
+{
+    const char *const topics[] = {task->topics.features,    task->topics.learning_queue,
+                                  task->topics.predictions, task->topics.dead_letters,
+                                  task->topics.requests,    task->topics.outcomes};
+    int rc = 0;
+
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && rc == 0; i++)
+        rc = bus_topic_delete(bus, topics[i], err);
+    return rc;
+}
+
 static int replace_incarnation(struct store *st, const char *id, struct err *err)
 {
     char old[UUID_TEXT_LEN + 1];
@@ -98,6 +123,7 @@ int fresh_begin(const struct task *task, struct err *err)
     struct buf fresh = BUF_INIT;
     struct buf lock = BUF_INIT;
     struct store *st = NULL;
+    struct bus *bus = NULL;
     int lock_fd = -1;
 
     buf_printf(&fresh, "%s.new", path);
@@ -114,6 +140,8 @@ int fresh_begin(const struct task *task, struct err *err)
     }
     st = store_open(&options, err);
     rc = st ? store_ping(st, err) : err->code;
+    if (rc == 0)
+        rc = open_own_bus(task, &bus, err);
     if (rc < 0)
         goto out;
     uuid_new(id);
@@ -122,7 +150,10 @@ int fresh_begin(const struct task *task, struct err *err)
         rc = swap_databases(path, buf_str(&fresh), err);
     if (rc == 0)
         rc = replace_incarnation(st, id, err);
+    if (rc == 0 && bus)
+        rc = delete_topics(task, bus, err);
 out:
+    bus_close(bus);
     store_close(st);
     if (lock_fd >= 0)
         close(lock_fd);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "bus/bus_places.h"
 #include "live_block.h"
 
 #define LINES_EVERY_MS  250
@@ -33,6 +34,7 @@ struct live {
     struct live_view view;
     struct status_lag *lag;
     uint64_t added[2]; /* requests and outcomes ever added, for live_settled() */
+    bool is_read[2];   /* the same where the bus does not count: views has read all of them */
     int64_t next_lines_ms;
     int64_t next_status_ms;
     int64_t next_plain_ms;
@@ -151,6 +153,13 @@ static void show_messages(struct live *live)
     }
 }
 
+/* A bus that does not count what was ever added: what is kept does for a line on the screen. */
+static void count_kept(const struct live *live, struct bus_marks *marks)
+{
+    if (!bus_can(live->access.bus, BUS_COUNTS))
+        marks->added = marks->kept;
+}
+
 /* Says what was passed over, and goes on at the newest. */
 static void skip_ahead(struct live *live, struct live_topic *topic)
 {
@@ -159,8 +168,9 @@ static void skip_ahead(struct live *live, struct live_topic *topic)
     char count[FIGURE_MAX];
     struct buf line = BUF_INIT;
 
-    if (bus_marks(live->access.bus, topic->name, 0, &marks, &err) < 0)
+    if (bus_marks(live->access.bus, topic->name, -1, &marks, &err) < 0)
         return;
+    count_kept(live, &marks);
     if (marks.added > topic->added + topic->shown + LINES_BEHIND) {
         bool is_request = topic == &live->topic[0];
         buf_printf(&line, "... and %s more",
@@ -170,7 +180,7 @@ static void skip_ahead(struct live *live, struct live_topic *topic)
         buf_release(&line);
         topic->added = marks.added;
         topic->shown = 0;
-        if (bus_reader_assign(live->reader, topic->name, 0, &marks.high, &err) < 0)
+        if (bus_reader_assign(live->reader, topic->name, -1, &BUS_POS_NEWEST, &err) < 0)
             return; /* away for the moment: the reader goes on where it was */
     }
 }
@@ -184,8 +194,9 @@ static bool open_reader(struct live *live)
     live->reader = bus_reader_open(live->access.bus, &err);
     for (size_t i = 0; live->reader && i < 2; i++) {
         struct bus_marks marks;
-        if (bus_marks(live->access.bus, live->topic[i].name, 0, &marks, &err) == 0 &&
-            bus_reader_assign(live->reader, live->topic[i].name, 0, &marks.high, &err) >= 0) {
+        if (bus_marks(live->access.bus, live->topic[i].name, -1, &marks, &err) == 0 &&
+            bus_reader_assign(live->reader, live->topic[i].name, -1, &BUS_POS_NEWEST, &err) >= 0) {
+            count_kept(live, &marks);
             live->topic[i].added = marks.added;
             continue;
         }
@@ -196,6 +207,23 @@ static bool open_reader(struct live *live)
 }
 
 /* ---- Status ---- */
+
+/* By the place that views tells others of. */
+static bool views_has_read(struct live *live, const char *topic)
+{
+    struct bus_places places = BUS_PLACES_INIT;
+    struct buf text = BUF_INIT;
+    bool at_end = false;
+    struct err err;
+    uint64_t n;
+
+    bool is_known = store_floor_get(live->access.store, "views", topic, &text, &n, &err) == 0 &&
+                    bus_places_parse(live->access.bus, buf_str(&text), &places, &err) == 0 &&
+                    bus_places_at_end(live->access.bus, topic, &places, &at_end, &err) == 0;
+    bus_places_release(&places);
+    buf_release(&text);
+    return is_known && at_end;
+}
 
 static void read_status(struct live *live)
 {
@@ -209,7 +237,9 @@ static void read_status(struct live *live)
     view->reachable = status_read(live->access.store, &view->status, live->lag, &err) == 0;
     for (size_t i = 0; view->reachable && i < 2; i++) {
         struct bus_marks marks;
-        if (bus_marks(live->access.bus, topic[i], 0, &marks, &err) == 0)
+        if (!bus_can(live->access.bus, BUS_COUNTS))
+            live->is_read[i] = views_has_read(live, topic[i]);
+        else if (bus_marks(live->access.bus, topic[i], -1, &marks, &err) == 0)
             live->added[i] = marks.added;
     }
     view->lag_p50_ms = status_lag_ms(live->lag, 50);
@@ -267,9 +297,13 @@ bool live_settled(const struct live *live)
 
     if (!live->is_open || !live->view.reachable || !s->ledger_ms || s->n_models < n_models)
         return false;
-    if (l->requests_read - l->rewound[VIEWS_REQUESTS] != live->added[0] ||
-        l->outcomes_read - l->rewound[VIEWS_OUTCOMES] != live->added[1] || l->requests_pending ||
-        l->outcomes_waiting)
+    if (bus_can(live->access.bus, BUS_COUNTS) &&
+        (l->requests_read - l->rewound[VIEWS_REQUESTS] != live->added[0] ||
+         l->outcomes_read - l->rewound[VIEWS_OUTCOMES] != live->added[1]))
+        return false;
+    if (!bus_can(live->access.bus, BUS_COUNTS) && (!live->is_read[0] || !live->is_read[1]))
+        return false;
+    if (l->requests_pending || l->outcomes_waiting)
         return false;
     for (size_t i = 0; i < s->n_models; i++)
         if (s->model[i].position != l->outcomes_emitted)

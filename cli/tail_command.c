@@ -50,7 +50,7 @@ static void print(const struct bus *bus, const struct bus_msg *msg, bool json)
 
     if (json) {
         buf_text(&line, "{\"position\":\"");
-        bus_pos_format(bus, &msg->pos, &line);
+        bus_msg_place(bus, msg, &line);
         buf_printf(&line, "\",\"time_ms\":%" PRId64 ",\"key\":", msg->time_ms);
         append_bytes(&line, msg->key, msg->key_len, true);
         buf_text(&line, ",\"value\":");
@@ -76,7 +76,7 @@ static int assign(struct bus_reader *r, const struct tail_options *o, struct err
 {
     bool oldest = strcmp(o->from, "oldest") == 0;
 
-    return bus_reader_assign(r, o->topic, 0, oldest ? &BUS_POS_OLDEST : &BUS_POS_NEWEST, err);
+    return bus_reader_assign(r, o->topic, -1, oldest ? &BUS_POS_OLDEST : &BUS_POS_NEWEST, err);
 }
 
 static int follow(struct access *a, struct bus_reader *r, const struct tail_options *o,

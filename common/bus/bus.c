@@ -9,8 +9,9 @@
 
 #define TOPIC_NAME_MAX 249 /* Kafka's limit; one rule for all backends lets a task file move */
 
-static const struct bus_backend *const backends[] = {&bus_backend_redis, &bus_backend_memory};
-static const char *const backend_names[] = {"redis", "memory", NULL};
+static const struct bus_backend *const backends[] = {&bus_backend_redis, &bus_backend_kafka,
+                                                     &bus_backend_memory};
+static const char *const backend_names[] = {"redis", "kafka", "memory", NULL};
 
 #define N_BACKENDS (sizeof(backends) / sizeof(backends[0]))
 static_assert(N_BACKENDS + 1 == sizeof(backend_names) / sizeof(backend_names[0]),
@@ -39,7 +40,7 @@ static int check_topic(const char *topic, struct err *err)
 static int check_properties(const struct bus_backend *backend, const struct bus_options *options,
                             struct err *err)
 {
-    for (size_t i = 0; i < options->n_properties; i++) {
+    for (size_t i = 0; backend->properties && i < options->n_properties; i++) {
         const char *name = options->properties[i].name;
         struct buf known = BUF_INIT;
         bool found = false;
@@ -137,6 +138,30 @@ void bus_close(struct bus *bus)
 {
     if (bus)
         bus->backend->close(bus);
+}
+
+bool bus_can(const struct bus *bus, enum bus_ability ability)
+{
+    return bus->backend->can(bus, ability);
+}
+
+int bus_partitions(struct bus *bus, const char *topic, struct err *err)
+{
+    int rc = check_topic(topic, err);
+
+    if (rc || !bus->backend->partitions)
+        return rc ? rc : 1;
+    return bus->backend->partitions(bus, topic, err);
+}
+
+int bus_partition_of(struct bus *bus, const char *topic, const char *key, size_t key_len,
+                     struct err *err)
+{
+    int rc = check_topic(topic, err);
+
+    if (rc || !bus->backend->partition_of)
+        return rc;
+    return bus->backend->partition_of(bus, topic, key, key_len, err);
 }
 
 int bus_ping(struct bus *bus, struct err *err)
@@ -359,6 +384,13 @@ int bus_pos_parse(const struct bus *bus, const char *text, struct bus_pos *ret, 
         return 0;
     }
     return bus->backend->pos_parse(text, ret, err);
+}
+
+void bus_msg_place(const struct bus *bus, const struct bus_msg *msg, struct buf *out)
+{
+    if (bus->backend->partitions)
+        buf_printf(out, "%d/", (int)msg->partition);
+    bus_pos_format(bus, &msg->pos, out);
 }
 
 const void *bus_msg_header(const struct bus_msg *msg, const char *name, size_t *ret_len)

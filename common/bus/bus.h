@@ -77,7 +77,8 @@ struct bus_msg {
     size_t value_len;
     const struct bus_header *headers;
     size_t n_headers;
-    uint32_t deliveries; /* how often it was handed out before, by a group; 0 the first time */
+    uint32_t deliveries; /* how often it was handed out before, by a group; 0 the first time, and
+                            where the bus does not count (Kafka) */
 };
 
 /* A message to publish. All bytes are copied before bus_publish() returns. */
@@ -132,11 +133,17 @@ struct bus_options {
     bus_delivery_fn delivered; /* may be NULL: then only bus_flush() reports failures */
     void *delivered_ctx;
     /*
-     * Names the one writer of transactions: a later one of that name shuts an earlier one out.
-     * NULL: none.
+     * For servers whose topics are not apart by `prefix` (Kafka); others ignore the first two, and
+     * each may be NULL. `task` is part of the names of groups. Every message that is published
+     * carries `incarnation` as header BUS_INCARNATION. `transaction` names the one writer of
+     * transactions: a later one of that name shuts an earlier one out.
      */
+    const char *task;
+    const char *incarnation;
     const char *transaction;
 };
+
+#define BUS_INCARNATION "incarnation"
 
 /* Names of the backends that exist, NULL-terminated: for error texts and --help. */
 const char *const *bus_backends(void);
@@ -148,8 +155,26 @@ const char *const *bus_backends(void);
 struct bus *bus_open(const struct bus_options *options, struct err *err) MUST_CHECK;
 void bus_close(struct bus *bus); /* NULL is fine; readers must be closed before; does not flush */
 
+/* What not every bus can. */
+enum bus_ability {
+    BUS_COUNTS,    /* marks.added is known, and counts are exact */
+    BUS_NUMBERS,   /* bus_record.seq keeps a message from being added twice */
+    BUS_TRANSACTS, /* bus_tx_*; it was opened with options.transaction */
+    BUS_STAMPS,    /* messages carry options.incarnation */
+    BUS_ORDERS,    /* one writer's messages arrive in their order, whatever their topics */
+};
+bool bus_can(const struct bus *bus, enum bus_ability ability);
+
 /* Tries the server: 0 when it answers. */
 int bus_ping(struct bus *bus, struct err *err) MUST_CHECK;
+
+/* How many partitions the topic has: they are numbered from 0. 0: there is no such topic yet. May
+ * be a minute old. */
+int bus_partitions(struct bus *bus, const char *topic, struct err *err) MUST_CHECK;
+
+/* Where bus_publish() puts a message with this key when it is told partition -1. */
+int bus_partition_of(struct bus *bus, const char *topic, const char *key, size_t key_len,
+                     struct err *err) MUST_CHECK;
 
 /* Makes the topic if it is missing; never changes or deletes one. 0 or negative
  * `partitions`/`replication`: the default. */
@@ -195,7 +220,8 @@ int bus_tx_abort(struct bus *bus, struct err *err) MUST_CHECK;
 struct bus_reader *bus_reader_open(struct bus *bus, struct err *err) MUST_CHECK;
 
 /*
- * Reads `topic` from `after` on, or seeks there when it is assigned already.
+ * Reads `topic` from `after` on, or seeks there when it is assigned already. Partition -1: all of
+ * them, with `after` oldest or newest (bus_places.h for anything between).
  * Returns 0; 1 when the position lies past the end of the topic (a server that came back without
  * its last moments), and reading goes on from the end; ERR_TRIMMED when entries after the position
  * were trimmed: assign BUS_POS_OLDEST to accept the loss. A topic that does not exist yet is empty.
@@ -244,15 +270,15 @@ int bus_commit(struct bus_reader *r, struct err *err) MUST_CHECK;
 struct bus_marks {
     struct bus_pos low;  /* reading from here gives the oldest kept message */
     struct bus_pos high; /* the position just after the newest message */
-    uint64_t kept;       /* messages kept now; an estimate where offsets have holes */
+    uint64_t kept;       /* messages kept now; where offsets have holes, never too few */
     uint64_t added;      /* messages ever added; 0 where the bus does not know */
 };
 
-/* A topic that does not exist: all zero. */
+/* A topic that does not exist: all zero. Partition -1: of all of them, but for low and high. */
 int bus_marks(struct bus *bus, const char *topic, int32_t partition, struct bus_marks *ret,
               struct err *err) MUST_CHECK;
 
-/* How many kept messages lie after `pos`; exact where `added` is. */
+/* How many kept messages lie after `pos`; exact where `added` is, elsewhere never too few. */
 int bus_count_after(struct bus *bus, const char *topic, int32_t partition,
                     const struct bus_pos *pos, uint64_t *ret, struct err *err) MUST_CHECK;
 
@@ -261,7 +287,8 @@ int bus_count_after(struct bus *bus, const char *topic, int32_t partition,
 int bus_last(struct bus *bus, const char *topic, int32_t partition, struct bus_msg *ret,
              struct err *err) MUST_CHECK;
 
-/* Position up to which `group` has committed everything. ERR_NOT_FOUND: no such group or topic. */
+/* Position up to which `group` has committed everything. ERR_NOT_FOUND: no such group or topic, or
+ * nothing committed yet. */
 int bus_group_floor(struct bus *bus, const char *group, const char *topic, int32_t partition,
                     struct bus_pos *ret, struct err *err) MUST_CHECK;
 
@@ -281,6 +308,9 @@ int bus_pos_compare(const struct bus *bus, const struct bus_pos *a, const struct
 void bus_pos_format(const struct bus *bus, const struct bus_pos *pos, struct buf *out);
 int bus_pos_parse(const struct bus *bus, const char *text, struct bus_pos *ret,
                   struct err *err) MUST_CHECK;
+
+/* Where a message is, for people: its position, after "<partition>/" where the bus has them. */
+void bus_msg_place(const struct bus *bus, const struct bus_msg *msg, struct buf *out);
 
 /* The value of a header, or NULL; its length to *ret_len. */
 const void *bus_msg_header(const struct bus_msg *msg, const char *name, size_t *ret_len);

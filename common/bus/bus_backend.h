@@ -30,9 +30,9 @@ struct bus_reader {
 
 struct bus_backend {
     const char *name;
-    const char *help; /* one line for --help */
-    const char *const
-        *properties; /* the names it knows, NULL-terminated; others never reach open() */
+    const char *help;              /* one line for --help */
+    const char *const *properties; /* the names it knows, NULL-terminated; others never reach
+                                      open(). NULL: open() checks them by itself */
 
     /* Lifecycle */
     struct bus *(*open)(const struct bus_options *options, struct err *err);
@@ -41,6 +41,12 @@ struct bus_backend {
     int (*topic_ensure)(struct bus *bus, const char *topic, int partitions, int replication,
                         struct err *err);
     int (*topic_delete)(struct bus *bus, const char *topic, struct err *err);
+    bool (*can)(const struct bus *bus, enum bus_ability ability);
+
+    /* Partitions (optional, both or none; without them a topic has one) */
+    int (*partitions)(struct bus *bus, const char *topic, struct err *err);
+    int (*partition_of)(struct bus *bus, const char *topic, const char *key, size_t key_len,
+                        struct err *err);
 
     /* Publishing */
     int (*publish)(struct bus *bus, const struct bus_record *rec, struct err *err);
@@ -85,6 +91,7 @@ struct bus_backend {
     int (*pos_parse)(const char *text, struct bus_pos *ret, struct err *err);
 };
 
+extern const struct bus_backend bus_backend_kafka;
 extern const struct bus_backend bus_backend_memory;
 extern const struct bus_backend bus_backend_redis;
 

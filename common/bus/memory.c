@@ -242,6 +242,12 @@ static int memory_trim(struct bus *base, const char *topic, int32_t partition,
     return 0;
 }
 
+static bool memory_can(const struct bus *base, enum bus_ability ability)
+{
+    (void)base;
+    return ability == BUS_COUNTS || ability == BUS_NUMBERS || ability == BUS_ORDERS;
+}
+
 static const char *const memory_properties[] = {"max_message_bytes", NULL};
 
 const struct bus_backend bus_backend_memory = {
@@ -253,6 +259,7 @@ const struct bus_backend bus_backend_memory = {
     .ping = memory_ping,
     .topic_ensure = memory_topic_ensure,
     .topic_delete = memory_delete,
+    .can = memory_can,
     .publish = memory_publish,
     .poll_deliveries = memory_poll_deliveries,
     .flush = memory_flush,

@@ -76,6 +76,12 @@ static struct bus *redis_open(const struct bus_options *options, struct err *err
     return &bus->base;
 }
 
+static bool redis_can(const struct bus *base, enum bus_ability ability)
+{
+    (void)base;
+    return ability == BUS_COUNTS || ability == BUS_NUMBERS || ability == BUS_ORDERS;
+}
+
 static const char *const redis_properties[] = {"max_message_bytes", "timeout_ms", NULL};
 
 const struct bus_backend bus_backend_redis = {
@@ -87,6 +93,7 @@ const struct bus_backend bus_backend_redis = {
     .ping = redis_ask_ping,
     .topic_ensure = redis_ask_topic_ensure,
     .topic_delete = redis_ask_topic_delete,
+    .can = redis_can,
     .publish = redis_bus_publish,
     .poll_deliveries = redis_bus_poll_deliveries,
     .flush = redis_bus_flush,

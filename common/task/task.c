@@ -141,6 +141,11 @@ struct task *task_load(const char *path, struct err *err)
         code = check_engines(&r);
     if (!code)
         code = check_label(&r);
+    if (!code && task->exactly_once && strcmp(task->bus, "kafka") != 0)
+        code = task_refuse(&r, "exactly_once",
+                           "needs bus \"kafka\", which has transactions; write false");
+    if (!code)
+        task_settle_kafka(task);
     buf_release(&text);
     if (code) {
         make_one_line(r.err->text);
@@ -173,6 +178,11 @@ void task_free(struct task *task)
     free(task->redis_url);
     free(task->materialize_url);
     free(task->materialize_brokers);
+    free(task->kafka.brokers);
+    free(task->kafka.topic_prefix);
+    for (size_t i = 0; i < task->kafka.n_properties; i++)
+        task_property_release(&task->kafka.properties[i]);
+    free(task->kafka.properties);
     free(task->data_dir);
     free(task->sql_dir);
     schema_free(task->features);

@@ -9,7 +9,8 @@
  * "line N, column N" in place of the path. Comments are those of C, both kinds.
  *
  * The environment overrides addresses and engines, so that one file runs
- * everywhere: OXBOW_BUS, OXBOW_VIEWS, OXBOW_REDIS_URL, OXBOW_MATERIALIZE_URL,
+ * everywhere: OXBOW_BUS, OXBOW_VIEWS, OXBOW_REDIS_URL, OXBOW_KAFKA_BROKERS,
+ * OXBOW_KAFKA_PROPERTIES (name=value, with semicolons between), OXBOW_MATERIALIZE_URL,
  * OXBOW_MATERIALIZE_BROKERS, OXBOW_DATA_DIR, OXBOW_DURABILITY, OXBOW_LOG_LEVEL. One that is set but
  * empty is as if it were not; a bad value is refused with the variable's name in place of the path.
  *
@@ -25,6 +26,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "bus/bus.h"
 #include "learn/schema.h"
 
 enum task_start { TASK_START_OLDEST, TASK_START_NEWEST };
@@ -64,7 +66,18 @@ struct task {
     char *redis_url; /* for the bus and the store */
     char *materialize_url;
     char *materialize_brokers; /* NULL: as the bus has them */
-    char *data_dir;            /* where SQLite's file lives; made when missing */
+
+    struct {
+        char *brokers;      /* host:port,host:port */
+        char *topic_prefix; /* put before the names of topics, groups and transactions */
+        int64_t partitions;
+        int64_t replication;
+        struct bus_property *properties; /* names and values are owned */
+        size_t n_properties;
+    } kafka;
+
+    bool exactly_once; /* inference publishes predictions and positions in one transaction */
+    char *data_dir;    /* where SQLite's file lives; made when missing */
     char *sql_dir; /* the task's SQL for this engine: option "sql" (from the file's folder on), or
                       ../sql/<task>/<views> beside the file's folder */
 
@@ -105,6 +118,19 @@ struct task {
  */
 struct task *task_load(const char *path, struct err *err) MUST_CHECK;
 void task_free(struct task *task); /* NULL is fine */
+
+/*
+ * How the task's bus is opened: backend, address, prefix, properties and the task's name are filled
+ * in; they live as long as the task and `store_prefix`, which stands before the names of topics
+ * where the store and the bus share a server. The caller adds the rest.
+ */
+struct bus_options task_bus_options(const struct task *task, const char *store_prefix);
+
+/*
+ * Makes the task's topics where they are missing; the learning queue has one partition. ERR_REFUSED
+ * when it has more.
+ */
+int task_ensure_topics(const struct task *task, struct bus *bus, struct err *err) MUST_CHECK;
 
 /* `v` within the task's clip; NaN stays NaN. */
 double task_clip(const struct task *task, double v);

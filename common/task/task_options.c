@@ -20,8 +20,7 @@
 
 static const char *const kinds[] = {"regression", NULL};
 static const char *const later_kinds[] = {"binary_classification", NULL};
-static const char *const buses[] = {"redis", "memory", NULL};
-static const char *const later_buses[] = {"kafka", NULL};
+static const char *const buses[] = {"redis", "kafka", "memory", NULL};
 static const char *const engines[] = {"sqlite", "materialize", NULL};
 static const char *const starts[] = {
     [TASK_START_OLDEST] = "oldest", [TASK_START_NEWEST] = "newest", NULL};
@@ -59,13 +58,27 @@ static const char *check_postgres_url(const char *s)
 }
 
 /* host:port[,host:port...], with nothing that would need quoting in SQL. */
-static const char *check_brokers(const char *s)
+static const char *check_sql_brokers(const char *s)
 {
     bool is_good = *s && *s != ',' && strlen(s) < 1000;
 
     for (; *s && is_good; s++)
         is_good = isascii(*s) && (isalnum((unsigned char)*s) || strchr(".-_:[],", *s));
     return is_good ? NULL : "host:port, or several with commas between them";
+}
+
+static const char *check_brokers(const char *s)
+{
+    bool is_good = *s && strlen(s) < 4096;
+
+    for (; *s && is_good; s++)
+        is_good = isascii(*s) && isgraph((unsigned char)*s) && *s != '/';
+    return is_good ? NULL : "the brokers' addresses: host:port,host:port";
+}
+
+static const char *check_prefix(const char *s)
+{
+    return !*s || !check_topic(s) ? NULL : "letters, digits, '.', '_' and '-', or \"\"";
 }
 
 static const char *check_path(const char *s)
@@ -134,7 +147,6 @@ static const struct task_option options[] = {
      .fallback = "\"redis\"",
      AT(bus),
      .choices = buses,
-     .later = later_buses,
      .environment = "OXBOW_BUS",
      .help = "What carries the topics; \"memory\" is for tests within one process."},
     {.name = "views",
@@ -152,6 +164,42 @@ static const struct task_option options[] = {
      .is_secret = true,
      .environment = "OXBOW_REDIS_URL",
      .help = "The Redis of the bus and of the models."},
+    {.name = "kafka.brokers",
+     .type = OPTION_TEXT,
+     .fallback = "\"127.0.0.1:9092\"",
+     AT(kafka.brokers),
+     .check = check_brokers,
+     .environment = "OXBOW_KAFKA_BROKERS",
+     .help = "Where Kafka or Redpanda is, for bus \"kafka\": host:port,host:port."},
+    {.name = "kafka.topic_prefix",
+     .type = OPTION_TEXT,
+     .fallback = "\"\"",
+     AT(kafka.topic_prefix),
+     .check = check_prefix,
+     .help = "Put before the names of topics, groups and transactions."},
+    {.name = "kafka.partitions",
+     .type = OPTION_COUNT,
+     .fallback = "3",
+     AT(kafka.partitions),
+     RANGE(1, 10000),
+     .help = "Of topics that are made; the learning queue always has one."},
+    {.name = "kafka.replication",
+     .type = OPTION_COUNT,
+     .fallback = "1",
+     AT(kafka.replication),
+     RANGE(1, 100),
+     .help = "Copies of each partition of topics that are made."},
+    {.name = "kafka.properties",
+     .type = OPTION_PROPERTIES,
+     .fallback = "{}",
+     .environment = "OXBOW_KAFKA_PROPERTIES",
+     .help = "Properties of librdkafka, such as those of TLS and SASL; \"@/path\" is a file's "
+             "content."},
+    {.name = "exactly_once",
+     .type = OPTION_FLAG,
+     .fallback = "false",
+     AT(exactly_once),
+     .help = "Predictions and consumed positions in one transaction; needs bus \"kafka\"."},
     {.name = "materialize_url",
      .type = OPTION_TEXT,
      .fallback = "\"postgres://materialize@127.0.0.1:6875/materialize\"",
@@ -163,7 +211,7 @@ static const struct task_option options[] = {
     {.name = "materialize_brokers",
      .type = OPTION_TEXT,
      AT(materialize_brokers),
-     .check = check_brokers,
+     .check = check_sql_brokers,
      .environment = "OXBOW_MATERIALIZE_BROKERS",
      .help = "Kafka's brokers as Materialize reaches them; null: as the bus does."},
     {.name = "data_dir",

@@ -37,11 +37,13 @@ const char *task_check_slug(const char *s);   /* a name of ours: a-z, 0-9 and - 
 const char *task_check_column(const char *s); /* a column of SQL */
 
 enum task_option_type {
-    OPTION_TEXT,   /* char * */
-    OPTION_CHOICE, /* char *, one of `choices` */
-    OPTION_ENUM,   /* an enum whose values are the indexes of `choices` */
-    OPTION_COUNT,  /* int64_t from `min` to `max` */
-    OPTION_BOUNDS, /* two doubles, [low, high], null = open */
+    OPTION_TEXT,       /* char * */
+    OPTION_CHOICE,     /* char *, one of `choices` */
+    OPTION_ENUM,       /* an enum whose values are the indexes of `choices` */
+    OPTION_COUNT,      /* int64_t from `min` to `max` */
+    OPTION_BOUNDS,     /* two doubles, [low, high], null = open */
+    OPTION_FLAG,       /* bool */
+    OPTION_PROPERTIES, /* of Kafka: names to texts */
     OPTION_FEATURES,
     OPTION_MODELS,
 };
@@ -84,5 +86,14 @@ int task_read_options(struct reader *r, const struct json_value *root);
 
 int task_read_features(struct reader *r, const char *path, const struct json_value *v);
 int task_read_models(struct reader *r, const char *path, const struct json_value *v);
+
+/* ---- task_bus.c ---- */
+
+/* An object of names and values, or their text "name=value;name=value"; later ones replace earlier
+ * ones of the same name. */
+int task_read_properties(struct reader *r, const char *path, const struct json_value *v);
+/* Adds what other options say to the properties. */
+void task_settle_kafka(struct task *task);
+void task_property_release(struct bus_property *property);
 
 #endif

@@ -150,6 +150,13 @@ int task_read_value(struct reader *r, const struct task_option *o, const char *p
         return read_count(r, o, path, v, field);
     case OPTION_BOUNDS:
         return read_bounds(r, path, v, field);
+    case OPTION_FLAG:
+        if (v->type != JSON_TRUE && v->type != JSON_FALSE)
+            return task_wrong_type(r, path, "true or false", v);
+        *(bool *)field = v->type == JSON_TRUE;
+        return 0;
+    case OPTION_PROPERTIES:
+        return task_read_properties(r, path, v);
     case OPTION_FEATURES:
         return task_read_features(r, path, v);
     case OPTION_MODELS:

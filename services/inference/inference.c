@@ -3,8 +3,9 @@
  * durable, commit. The bus fetches the next rows meanwhile, and sends what is
  * queued while the rest is being written, so that little is left to wait for.
  *
- * A batch that cannot be published is published again as a whole by the next
- * step: its messages stay valid until the reader is asked for more.
+ * A batch of which some message failed is published again as a whole by the
+ * next step: its messages stay valid until the reader is asked for more. One
+ * whose messages are only late is waited for again.
  */
 #include "inference/inference.h"
 
@@ -94,16 +95,33 @@ static void on_group_event(void *ctx, enum bus_group_event event, const char *to
     log_debug("%s/%d: %s", topic, partition, names[event]);
 }
 
-int inference_open(struct inference *inf, struct err *err)
+static bool in_transactions(const struct inference *inf)
+{
+    return inf->task->exactly_once && bus_can(inf->o.bus, BUS_TRANSACTS);
+}
+
+/* What a transaction did not take is handed out again to a member that joins anew. */
+static int join(struct inference *inf, struct err *err)
 {
     const char *const topics[] = {inf->task->topics.features};
-    int rc = inference_refresh(inf, err);
+    int rc = in_transactions(inf) ? bus_tx_abort(inf->o.bus, err) : 0;
 
     if (rc < 0)
         return rc;
+    bus_reader_close(inf->reader);
+    inf->n = 0;
+    inf->stage = STAGE_READ;
     inf->reader = bus_group_join(inf->o.bus, INFERENCE_GROUP, inf->o.member, topics, 1,
                                  inf->o.claim_idle_ms, on_group_event, inf, err);
+    inf->must_rejoin = !inf->reader;
     return inf->reader ? 0 : err->code;
+}
+
+int inference_open(struct inference *inf, struct err *err)
+{
+    int rc = inference_refresh(inf, err);
+
+    return rc < 0 ? rc : join(inf, err);
 }
 
 /* Dead letters */
@@ -123,7 +141,7 @@ static int bury(struct inference *inf, const struct bus_msg *msg, const char *re
         .at_ms = clock_wall_ms(),
     };
 
-    bus_pos_format(inf->o.bus, &msg->pos, &pos);
+    bus_msg_place(inf->o.bus, msg, &pos);
     letter.position = buf_str(&pos);
     buf_clear(&inf->text);
     dead_letter_write(&letter, &inf->text);
@@ -251,7 +269,7 @@ static int publish_batch(struct inference *inf, struct err *err)
         if (rc < 0)
             return rc;
     }
-    return bus_flush(inf->o.bus, FLUSH_MS, err);
+    return 0;
 }
 
 /* Counting what is durable; the messages are still valid. */
@@ -283,6 +301,10 @@ static int poll_batch(struct inference *inf, int timeout_ms, struct err *err)
 {
     int n = bus_poll(inf->reader, inf->max, timeout_ms, &inf->msgs, err);
 
+    if (n == ERR_TRIMMED) {
+        log_warn("rows that were not predicted are gone: %s", err->text);
+        n = 0; /* said once; the oldest that is kept comes next */
+    }
     if (n <= 0) {
         inf->max = n < 0 ? 1 : INFERENCE_BATCH;
         return n;
@@ -296,6 +318,13 @@ static int poll_batch(struct inference *inf, int timeout_ms, struct err *err)
     return n;
 }
 
+/* Every row's fate is known, and good. */
+static void note_durable(struct inference *inf)
+{
+    count_batch(inf);
+    inf->n = 0;
+}
+
 static int commit(struct inference *inf, struct err *err)
 {
     int rc = bus_commit(inf->reader, err);
@@ -304,26 +333,75 @@ static int commit(struct inference *inf, struct err *err)
         ++*inf->c_conflicts; /* another member has them now, and predicts them once more */
         rc = 0;
     }
-    inf->is_commit_due = rc < 0;
+    if (rc == 0)
+        inf->stage = STAGE_READ;
+    return rc;
+}
+
+/* Predicts and publishes the batch, waits until it is durable, commits; goes on where it failed. */
+static int advance(struct inference *inf, struct err *err)
+{
+    int rc = 0;
+
+    if (inf->stage == STAGE_READ) {
+        rc = publish_batch(inf, err);
+        if (rc < 0)
+            return rc;
+        inf->stage = STAGE_PUBLISHED;
+    }
+    if (inf->stage == STAGE_PUBLISHED) {
+        rc = bus_flush(inf->o.bus, FLUSH_MS, err);
+        if (rc < 0 && rc != ERR_TIMEOUT)
+            inf->stage = STAGE_READ;
+        if (rc < 0)
+            return rc;
+        inf->stage = STAGE_DURABLE;
+        note_durable(inf);
+    }
+    return commit(inf, err);
+}
+
+/* The same in one transaction, which is all or nothing. */
+static int advance_transaction(struct inference *inf, struct err *err)
+{
+    int rc = 0;
+
+    if (inf->stage == STAGE_READ) {
+        rc = bus_tx_begin(inf->o.bus, err);
+        if (rc == 0)
+            rc = publish_batch(inf, err);
+        if (rc == 0)
+            rc = bus_tx_send_positions(inf->o.bus, inf->reader, err);
+    }
+    if (rc == 0) {
+        inf->stage = STAGE_PUBLISHED;
+        rc = bus_tx_commit(inf->o.bus, FLUSH_MS, err);
+    }
+    if (rc == 0) {
+        note_durable(inf);
+        inf->stage = STAGE_READ;
+        return 0;
+    }
+    /* A commit that is only late is asked for again; everything else begins anew. */
+    inf->must_rejoin = inf->stage == STAGE_READ || !err->retriable;
+    if (rc == ERR_CONFLICT)
+        ++*inf->c_conflicts;
+    if (rc != ERR_FATAL && rc != ERR_REFUSED)
+        err->retriable = true;
     return rc;
 }
 
 static int step(struct inference *inf, int timeout_ms, struct err *err)
 {
-    int rc = inf->is_commit_due ? commit(inf, err) : 0;
+    int rc = inf->must_rejoin ? join(inf, err) : 0;
 
-    if (rc == 0 && !inf->n)
+    if (rc == 0 && inf->stage == STAGE_READ && !inf->n)
         rc = poll_batch(inf, timeout_ms, err);
-    if (rc < 0 || !inf->n)
-        return rc;
-    rc = publish_batch(inf, err);
-    if (rc < 0)
+    if (rc < 0 || (inf->stage == STAGE_READ && !inf->n))
         return rc;
 
     int n = (int)inf->n;
-    count_batch(inf);
-    inf->n = 0;
-    rc = commit(inf, err);
+    rc = in_transactions(inf) ? advance_transaction(inf, err) : advance(inf, err);
     return rc < 0 ? rc : n;
 }
 

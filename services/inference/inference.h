@@ -20,6 +20,11 @@
  * newest good version of its own generation, or begins untrained, as version
  * `<generation>-0`.
  *
+ * With the task's `exactly_once` and a bus that has transactions, a batch's
+ * predictions and its positions become visible together, so no row is predicted
+ * twice either. When a transaction fails, the member leaves the group and joins
+ * it again where the last one ended.
+ *
  * Rows that cannot be read go to dead-letters, and so do rows handed out five
  * times without ever being committed. To find which row of a batch it is that
  * kills the process, rows that come for the third time come one by one.

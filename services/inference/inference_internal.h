@@ -25,6 +25,13 @@ struct inference_model {
     uint64_t predicted;
 };
 
+/* How far the batch at hand has come. */
+enum inference_stage {
+    STAGE_READ,      /* nothing of it is published, or all of it is to be published again */
+    STAGE_PUBLISHED, /* all of it is handed to the bus: its fate is waited for */
+    STAGE_DURABLE,   /* all of it is durable, but its positions are not committed */
+};
+
 struct inference {
     struct inference_options o;
     char *member;
@@ -38,9 +45,10 @@ struct inference {
 
     /* The batch that is being worked on; its messages are valid until the reader's next call. */
     const struct bus_msg *msgs;
-    size_t n;             /* 0: none */
-    size_t max;           /* rows to ask for next */
-    bool is_commit_due;   /* all of it is durable, but not committed */
+    size_t n;   /* 0: none */
+    size_t max; /* rows to ask for next */
+    enum inference_stage stage;
+    bool must_rejoin;     /* a transaction failed: what was handed out is taken back */
     int64_t begin_ns;     /* when it came */
     size_t n_good;        /* rows that can be read: */
     struct row *good;     /* their parts */

@@ -39,6 +39,7 @@ static int run(struct runtime *rt)
 {
     struct err err = {0};
     struct inference *inf = NULL;
+    rt->transaction = rt->task->exactly_once ? rt->instance : NULL;
     int rc = runtime_connect(rt, NULL, NULL, &err);
 
     if (rc == 0) {

@@ -138,7 +138,7 @@ static int bury_row(struct learning *l, size_t k, struct buf *pos, struct buf *t
         return 0;
     buf_clear(pos);
     buf_clear(text);
-    bus_pos_format(l->o.bus, &msg->pos, pos);
+    bus_msg_place(l->o.bus, msg, pos);
     letter.position = buf_str(pos);
     dead_letter_write(&letter, text);
     return bus_publish(l->o.bus,

@@ -83,18 +83,20 @@ int runtime_open_store(struct runtime *rt, struct err *err)
 int runtime_open_bus(struct runtime *rt, bus_delivery_fn delivered, void *ctx, struct err *err)
 {
     char client[sizeof(rt->instance) + 8];
-    struct bus_options options = {
-        .backend = rt->task->bus,
-        .url = rt->task->redis_url,
-        .prefix = store_prefix(rt->store),
-        .client = client,
-        .delivered = delivered,
-        .delivered_ctx = ctx,
-        .transaction = rt->transaction,
-    };
+    struct bus_options options = task_bus_options(rt->task, store_prefix(rt->store));
+    struct buf transaction = BUF_INIT;
 
     client_name(rt, client, sizeof(client));
+    if (rt->transaction)
+        buf_printf(&transaction, "%s%s-%s", rt->task->kafka.topic_prefix, rt->task->name,
+                   rt->transaction);
+    options.client = client;
+    options.delivered = delivered;
+    options.delivered_ctx = ctx;
+    options.incarnation = rt->incarnation;
+    options.transaction = transaction.data;
     rt->bus = bus_open(&options, err);
+    buf_release(&transaction);
     if (!rt->bus)
         return err->code;
     log_info("up: oxbow-%s %s as %s, task %s, bus %s, views %s, incarnation %s", rt->spec->service,
@@ -153,6 +155,26 @@ static int wait_for_incarnation(struct runtime *rt, struct err *err)
     return 0;
 }
 
+static int wait_for_topics(struct runtime *rt, struct err *err)
+{
+    struct log_trouble away = {0};
+    struct backoff backoff = {0};
+
+    while (task_ensure_topics(rt->task, rt->bus, err) < 0) {
+        struct err cause = *err;
+
+        if (!err->retriable)
+            return err->code;
+        int rc = runtime_pause(rt, &away, "the bus", &cause, &backoff, err);
+        if (rc < 0)
+            return rc;
+        if (stop_requested())
+            return err_set(err, ERR_CANCELLED, "asked to stop while waiting for the bus");
+    }
+    log_trouble_over(&away);
+    return 0;
+}
+
 int runtime_connect(struct runtime *rt, bus_delivery_fn delivered, void *ctx, struct err *err)
 {
     int rc = runtime_open_store(rt, err);
@@ -162,7 +184,8 @@ int runtime_connect(struct runtime *rt, bus_delivery_fn delivered, void *ctx, st
     if (rc != 0)
         return rc;
     store_bind(rt->store, rt->incarnation);
-    return runtime_open_bus(rt, delivered, ctx, err);
+    rc = runtime_open_bus(rt, delivered, ctx, err);
+    return rc < 0 ? rc : wait_for_topics(rt, err);
 }
 
 /* The heartbeat */

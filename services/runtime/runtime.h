@@ -56,11 +56,13 @@ struct runtime {
     uint64_t sql_hash;
     struct store *store;     /* after runtime_connect */
     struct bus *bus;         /* after runtime_connect */
-    const char *transaction; /* for bus_options.transaction; set before the bus is opened */
     char incarnation[UUID_TEXT_LEN +
                      1]; /* what the store is bound to; "" before: no heartbeat yet */
     struct telemetry *tm;
     int64_t started_ms;
+    /* Set before the bus is opened: publishes in transactions, where the bus has them, as the one
+     * writer "<task>-<transaction>". NULL: none. */
+    const char *transaction;
 
     /* private */
     int64_t next_beat_ns;
@@ -75,8 +77,9 @@ int runtime_init(struct runtime *rt, int argc, char **argv, const struct runtime
 void runtime_release(struct runtime *rt);
 
 /*
- * Opens the store, waits until it answers and has an incarnation (said once), binds it and opens
- * the bus under its prefix. ERR_CANCELLED when asked to stop meanwhile.
+ * Opens the store, waits until it answers and has an incarnation (said once), binds it, opens
+ * the bus under its prefix and waits until the task's topics are there. ERR_CANCELLED when asked to
+ * stop meanwhile.
  */
 int runtime_connect(struct runtime *rt, bus_delivery_fn delivered, void *ctx,
                     struct err *err) MUST_CHECK;

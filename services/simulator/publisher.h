@@ -10,6 +10,10 @@
  * at once, and what came behind it is published twice, which readers know by
  * its key. Only a kill between the two would leave the hole.
  *
+ * Where the bus keeps order within a partition only (Kafka), each partition has
+ * a prefix of what belongs there: publishing goes back to the oldest of the
+ * partitions' last cursors, and passes over what its partition has already.
+ *
  * Order of calls: (sync → publish*)*, and sync again when failure() says so.
  */
 #ifndef OXBOW_SIMULATOR_PUBLISHER_H

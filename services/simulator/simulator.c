@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/stop.h"
+#include "bus/bus_places.h"
 #include "simulator/publisher.h"
 #include "simulator/replay.h"
 
@@ -109,8 +110,8 @@ static const char *state_of(const struct simulator *sim)
 static int topic_backlog(struct simulator *sim, const char *topic, uint64_t *ret, struct err *err)
 {
     struct runtime *rt = sim->rt;
+    struct bus_places places = BUS_PLACES_INIT;
     struct bus_marks marks;
-    struct bus_pos pos;
     uint64_t read = 0;
 
     buf_clear(&sim->floor);
@@ -118,7 +119,7 @@ static int topic_backlog(struct simulator *sim, const char *topic, uint64_t *ret
     bool has_floor = rc == 0;
     if (rc != 0 && rc != ERR_NOT_FOUND)
         return rc;
-    rc = bus_marks(rt->bus, topic, 0, &marks, err);
+    rc = bus_marks(rt->bus, topic, -1, &marks, err);
     if (rc != 0)
         return rc;
     if (marks.added || !has_floor) {
@@ -127,8 +128,11 @@ static int topic_backlog(struct simulator *sim, const char *topic, uint64_t *ret
         return 0;
     }
     /* A bus that does not know how many were ever added can count what lies behind a place. */
-    rc = bus_pos_parse(rt->bus, buf_str(&sim->floor), &pos, err);
-    return rc != 0 ? rc : bus_count_after(rt->bus, topic, 0, &pos, ret, err);
+    rc = bus_places_parse(rt->bus, buf_str(&sim->floor), &places, err);
+    if (rc == 0)
+        rc = bus_places_count_after(rt->bus, topic, &places, ret, err);
+    bus_places_release(&places);
+    return rc;
 }
 
 static bool allowance_is_used(const struct simulator *sim)

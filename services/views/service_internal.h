@@ -2,6 +2,7 @@
 #ifndef OXBOW_VIEWS_SERVICE_INTERNAL_H
 #define OXBOW_VIEWS_SERVICE_INTERNAL_H
 
+#include "bus/bus_places.h"
 #include "runtime/runtime.h"
 #include "views/views.h"
 
@@ -25,15 +26,16 @@ struct trail {
     uint64_t every; /* messages between two points */
     struct {
         uint64_t count;
-        struct bus_pos pos;
+        struct bus_places places;
     } point[TRAIL_POINTS];
     size_t n, first;
 };
 
 void trail_init(struct trail *trail, int64_t keep);
-void trail_add(struct trail *trail, uint64_t count, const struct bus_pos *pos);
+void trail_release(struct trail *trail);
+void trail_add(struct trail *trail, uint64_t count, const struct bus_places *places);
 /* The newest point that lies at least `keep` messages before `count`; NULL when none is known. */
-const struct bus_pos *trail_behind(const struct trail *trail, uint64_t count, int64_t keep);
+const struct bus_places *trail_behind(const struct trail *trail, uint64_t count, int64_t keep);
 
 struct view_service {
     struct runtime *rt;
@@ -45,7 +47,9 @@ struct view_service {
     struct views_event *events; /* of the batch at hand */
     size_t cap_events;
     bool have_position[VIEWS_N_INPUTS];
-    struct bus_pos position[VIEWS_N_INPUTS]; /* after the last message that was applied */
+    struct bus_places position[VIEWS_N_INPUTS]; /* after the last messages that were applied */
+    int32_t n_partitions[VIEWS_N_INPUTS];       /* that are read */
+    struct bus_places scratch, floor;           /* of upkeep.c */
 
     struct outgoing *oldest, *newest; /* batches in flight, in order */
     bool broken;                      /* a row was not delivered: compare with the bus again */
@@ -86,7 +90,7 @@ int subscribe_counters(const struct subscribed *l, struct views_ledger *ret);
 /* publish.c: outgoing rows */
 void publish_delivered(void *ctx, void *opaque, int result, const struct bus_pos *pos,
                        const struct err *err);
-/* Hands all rows that the engine has to the bus. */
+/* Hands all rows that the engine has to the bus; in transactions where it has them, one a batch. */
 int publish_rows(struct view_service *s, struct err *err);
 /* Tells the engine what has been delivered. */
 int publish_ack(struct view_service *s, struct err *err);
@@ -98,7 +102,7 @@ void publish_release(struct view_service *s);
 int upkeep(struct view_service *s, struct err *err);
 int upkeep_floors(struct view_service *s, struct err *err);
 
-/* The text of a position, appended. */
+/* The place of a message, appended. */
 void position_text(void *ctx, const void *origin, struct buf *out);
 
 #endif

@@ -12,7 +12,8 @@
 #define POLL_MS         100
 #define SECOND_NS       INT64_C(1000000000)
 #define LEDGER_MIN_NS   (5 * SECOND_NS)
-#define LEDGER_SHARE    50   /* counting the ledger may take a fiftieth of the time */
+#define LEDGER_SHARE    50 /* counting the ledger may take a fiftieth of the time */
+#define N_REACH         16
 #define REACH_MARGIN_MS 2000 /* the engine's clock and the bus's may differ by so much */
 
 struct subscribed {
@@ -25,10 +26,10 @@ struct subscribed {
     /* Where the inputs ended at some times: what the engine has taken in once it is past them. */
     struct {
         int64_t at_ms;
-        struct bus_pos pos[VIEWS_N_INPUTS];
+        struct bus_places end[VIEWS_N_INPUTS];
         uint64_t count[VIEWS_N_INPUTS];
-    } reach[16];
-    size_t n_reach;
+    } reach[N_REACH];
+    size_t first_reach, n_reach; /* a ring */
 };
 
 /* ---- Ledger and heartbeat ---- */
@@ -82,16 +83,17 @@ static int note_reach(struct subscribed *l, struct err *err)
     if (clock_mono_ns() < l->next_reach_ns)
         return 0;
     l->next_reach_ns = clock_mono_ns() + SECOND_NS;
-    if (l->n_reach == sizeof(l->reach) / sizeof(l->reach[0])) {
+    if (l->n_reach == N_REACH) {
+        l->first_reach = (l->first_reach + 1) % N_REACH;
         l->n_reach--;
-        memmove(l->reach, l->reach + 1, l->n_reach * sizeof(l->reach[0]));
     }
-    l->reach[l->n_reach].at_ms = clock_wall_ms();
+    size_t at = (l->first_reach + l->n_reach) % N_REACH;
+    l->reach[at].at_ms = clock_wall_ms();
     for (size_t i = 0; i < VIEWS_N_INPUTS; i++) {
-        if (bus_marks(s->rt->bus, s->inputs[i], 0, &marks, err) < 0)
+        if (bus_marks(s->rt->bus, s->inputs[i], -1, &marks, err) < 0 ||
+            bus_places_high(s->rt->bus, s->inputs[i], &l->reach[at].end[i], err) < 0)
             return err->code;
-        l->reach[l->n_reach].pos[i] = marks.high;
-        l->reach[l->n_reach].count[i] = marks.added;
+        l->reach[at].count[i] = marks.added;
     }
     l->n_reach++;
     return 0;
@@ -104,44 +106,42 @@ static int note_reach(struct subscribed *l, struct err *err)
 static int put_floors(struct subscribed *l, struct err *err)
 {
     struct view_service *s = l->s;
-    size_t reached = 0;
+    int64_t until_ms = subscriber_frontier_ms(l->sub) - REACH_MARGIN_MS;
+    size_t passed = 0;
 
     if (note_reach(l, err) < 0)
         return err->code;
-    while (reached < l->n_reach &&
-           l->reach[reached].at_ms + REACH_MARGIN_MS < subscriber_frontier_ms(l->sub))
-        reached++;
-    if (!reached || s->paused)
+    while (passed < l->n_reach && l->reach[(l->first_reach + passed) % N_REACH].at_ms < until_ms)
+        passed++;
+    if (!passed || s->paused)
         return 0;
+    size_t at = (l->first_reach + passed - 1) % N_REACH;
     for (size_t i = 0; i < VIEWS_N_INPUTS; i++) {
         struct buf text = BUF_INIT;
-        bus_pos_format(s->rt->bus, &l->reach[reached - 1].pos[i], &text);
+        bus_places_format(s->rt->bus, &l->reach[at].end[i], &text);
         int rc = store_floor_put(s->rt->store, "views", s->inputs[i], buf_str(&text),
-                                 l->reach[reached - 1].count[i], err);
+                                 l->reach[at].count[i], err);
         buf_release(&text);
         if (rc < 0)
             return rc;
     }
-    l->n_reach -= reached;
-    memmove(l->reach, l->reach + reached, l->n_reach * sizeof(l->reach[0]));
+    l->first_reach = (at + 1) % N_REACH;
+    l->n_reach -= passed;
     return 0;
 }
 
 /* ---- Coming up ---- */
 
+/* Sources need their topics. The state is one sequence: one partition. */
 static int ensure_topics(struct subscribed *l, struct err *err)
 {
-    struct view_service *s = l->s;
+    const struct task *task = l->s->rt->task;
+    struct bus *bus = l->s->rt->bus;
 
-    /* learning-queue and the state are one sequence: one partition. */
-    for (size_t i = 0; i < VIEWS_N_INPUTS; i++)
-        if (bus_topic_ensure(s->rt->bus, s->inputs[i], 0, 0, err) < 0)
-            return err->code;
-    for (size_t i = 0; i < VIEWS_N_OUTPUTS; i++)
-        if (bus_topic_ensure(s->rt->bus, s->outputs[i], i == VIEWS_LEARNING_QUEUE ? 1 : 0, 0, err) <
-            0)
-            return err->code;
-    return bus_topic_ensure(s->rt->bus, subscriber_state_topic(l->sub), 1, 0, err);
+    if (task_ensure_topics(task, bus, err) < 0)
+        return err->code;
+    return bus_topic_ensure(bus, subscriber_state_topic(l->sub), 1, (int)task->kafka.replication,
+                            err);
 }
 
 static int apply(struct subscribed *l, struct err *err)
@@ -274,12 +274,10 @@ int subscribe_run(struct view_service *s, struct err *err)
 {
     struct runtime *rt = s->rt;
     struct subscribed l = {.s = s};
-    struct buf name = BUF_INIT;
 
     if (settle(s, err) < 0)
         return err->code;
-    buf_printf(&name, "oxbow-%s-views", rt->task->name);
-    rt->transaction = name.data;
+    rt->transaction = "views";
     int rc = runtime_open_bus(rt, NULL, NULL, err);
     if (rc == 0) {
         const struct subscriber_options options = {
@@ -296,9 +294,11 @@ int subscribe_run(struct view_service *s, struct err *err)
         rc = loop(&l, err);
         s->subscribed = NULL;
         s->state_topic = NULL;
+        trail_release(&s->state_trail);
     }
+    for (size_t i = 0; i < N_REACH; i++)
+        for (size_t k = 0; k < VIEWS_N_INPUTS; k++)
+            bus_places_release(&l.reach[i].end[k]);
     subscriber_free(l.sub);
-    rt->transaction = NULL;
-    buf_release(&name);
     return rc;
 }

@@ -153,22 +153,25 @@ static int read_records(struct subscriber *sub, struct bus_reader *reader,
     return 0;
 }
 
-/* True when the newest message of `topic` was published in this life of the task. */
+/* True when a partition's newest message was published in this life of the task. */
 static int has_rows(struct subscriber *sub, const char *topic, bool *ret, struct err *err)
 {
-    struct bus_msg msg;
-    size_t len;
-    int rc = bus_last(sub->o.bus, topic, 0, &msg, err);
+    int n = bus_partitions(sub->o.bus, topic, err);
 
     *ret = false;
-    if (rc == ERR_NOT_FOUND)
-        return 0;
-    if (rc < 0)
-        return rc;
-    const char *incarnation = bus_msg_header(&msg, "incarnation", &len);
-    *ret = !incarnation ||
-           (len == strlen(sub->o.incarnation) && memcmp(incarnation, sub->o.incarnation, len) == 0);
-    return 0;
+    for (int32_t p = 0; p < n && !*ret; p++) {
+        struct bus_msg msg;
+        size_t len;
+        int rc = bus_last(sub->o.bus, topic, p, &msg, err);
+        if (rc == ERR_NOT_FOUND)
+            continue;
+        if (rc < 0)
+            return rc;
+        const char *incarnation = bus_msg_header(&msg, BUS_INCARNATION, &len);
+        *ret = !incarnation || (len == strlen(sub->o.incarnation) &&
+                                memcmp(incarnation, sub->o.incarnation, len) == 0);
+    }
+    return n < 0 ? n : 0;
 }
 
 /* Numbers would begin at 1 again, among those that are there. */

@@ -17,7 +17,13 @@ void trail_init(struct trail *trail, int64_t keep)
     *trail = (struct trail){.every = (uint64_t)keep / (TRAIL_POINTS / 2) + 1};
 }
 
-void trail_add(struct trail *trail, uint64_t count, const struct bus_pos *pos)
+void trail_release(struct trail *trail)
+{
+    for (size_t i = 0; i < TRAIL_POINTS; i++)
+        bus_places_release(&trail->point[i].places);
+}
+
+void trail_add(struct trail *trail, uint64_t count, const struct bus_places *places)
 {
     size_t last = (trail->first + trail->n + TRAIL_POINTS - 1) % TRAIL_POINTS;
 
@@ -29,18 +35,18 @@ void trail_add(struct trail *trail, uint64_t count, const struct bus_pos *pos)
     }
     size_t next = (trail->first + trail->n++) % TRAIL_POINTS;
     trail->point[next].count = count;
-    trail->point[next].pos = *pos;
+    bus_places_copy(&trail->point[next].places, places);
 }
 
-const struct bus_pos *trail_behind(const struct trail *trail, uint64_t count, int64_t keep)
+const struct bus_places *trail_behind(const struct trail *trail, uint64_t count, int64_t keep)
 {
-    const struct bus_pos *found = NULL;
+    const struct bus_places *found = NULL;
 
     for (size_t i = 0; i < trail->n; i++) {
         size_t at = (trail->first + i) % TRAIL_POINTS;
         if (trail->point[at].count + (uint64_t)keep > count)
             break;
-        found = &trail->point[at].pos;
+        found = &trail->point[at].places;
     }
     return found;
 }
@@ -66,7 +72,7 @@ int upkeep_floors(struct view_service *s, struct err *err)
         if (!s->have_position[i])
             continue;
         buf_clear(&text);
-        bus_pos_format(s->rt->bus, &s->position[i], &text);
+        bus_places_format(s->rt->bus, &s->position[i], &text);
         rc = store_floor_put(s->rt->store, "views", s->inputs[i], buf_str(&text),
                              net_read(&ledger, (enum views_input)i), err);
     }
@@ -76,8 +82,8 @@ int upkeep_floors(struct view_service *s, struct err *err)
 
 /* ---- Trimming ---- */
 
-/* The position that the learner has made durable; ERR_NOT_FOUND when it has none yet. */
-static int learner_floor(struct view_service *s, struct bus_pos *ret, uint64_t *ret_seq,
+/* The place that the learner has made durable; ERR_NOT_FOUND when it has none yet. */
+static int learner_floor(struct view_service *s, struct bus_places *ret, uint64_t *ret_seq,
                          struct err *err)
 {
     struct buf text = BUF_INIT;
@@ -85,20 +91,21 @@ static int learner_floor(struct view_service *s, struct bus_pos *ret, uint64_t *
                              ret_seq, err);
 
     if (rc == 0)
-        rc = bus_pos_parse(s->rt->bus, buf_str(&text), ret, err);
+        rc = bus_places_parse(s->rt->bus, buf_str(&text), ret, err);
     buf_release(&text);
     return rc;
 }
 
 /* Trims `topic` to `behind`, but not beyond `floor` (NULL: none holds it). */
-static int trim(struct view_service *s, const char *topic, const struct bus_pos *behind,
-                const struct bus_pos *floor, struct err *err)
+static int trim(struct view_service *s, const char *topic, const struct bus_places *behind,
+                const struct bus_places *floor, struct err *err)
 {
     if (!behind)
         return 0;
-    if (floor && bus_pos_compare(s->rt->bus, floor, behind) < 0)
-        behind = floor;
-    return bus_trim(s->rt->bus, topic, 0, behind, err);
+    bus_places_copy(&s->scratch, behind);
+    if (floor)
+        bus_places_lower(s->rt->bus, &s->scratch, floor);
+    return bus_places_trim(s->rt->bus, topic, &s->scratch, err);
 }
 
 static int trim_output(struct view_service *s, enum views_output output, int64_t keep,
@@ -109,28 +116,27 @@ static int trim_output(struct view_service *s, enum views_output output, int64_t
         [VIEWS_LEARNING_QUEUE] = ledger->learning_queue_last,
         [VIEWS_DEAD_LETTERS] = ledger->dead_letters,
     };
-    const struct bus_pos *behind;
-    struct bus_marks marks;
-    struct bus_pos floor;
+    const struct bus_places *behind;
     uint64_t seq;
 
-    int rc = bus_marks(s->rt->bus, s->outputs[output], 0, &marks, err);
+    int rc = bus_places_high(s->rt->bus, s->outputs[output], &s->scratch, err);
     if (rc < 0)
         return rc;
-    if (marks.kept)
-        trail_add(&s->out_trail[output], last[output], &marks.high);
+    if (last[output])
+        trail_add(&s->out_trail[output], last[output], &s->scratch);
     behind = trail_behind(&s->out_trail[output], last[output], keep);
     if (!behind)
         return 0;
     if (output == VIEWS_FEATURES)
-        rc = bus_group_floor(s->rt->bus, "inference", s->outputs[output], 0, &floor, err);
+        rc = bus_places_floor(s->rt->bus, "inference", s->outputs[output], &s->floor, err);
     else if (output == VIEWS_LEARNING_QUEUE)
-        rc = learner_floor(s, &floor, &seq, err);
+        rc = learner_floor(s, &s->floor, &seq, err);
     if (rc == ERR_NOT_FOUND)
         return 0; /* its reader has not come yet: everything is kept for it */
     if (rc < 0)
         return rc;
-    return trim(s, s->outputs[output], behind, output == VIEWS_DEAD_LETTERS ? NULL : &floor, err);
+    return trim(s, s->outputs[output], behind, output == VIEWS_DEAD_LETTERS ? NULL : &s->floor,
+                err);
 }
 
 static int trim_all(struct view_service *s, struct err *err)
@@ -164,18 +170,16 @@ static int trim_all(struct view_service *s, struct err *err)
 /* The state is needed for as long as the keys in it are. */
 static int trim_state(struct view_service *s, struct err *err)
 {
-    int64_t now_ms = clock_wall_ms();
-    struct bus_marks marks;
+    uint64_t now_ms = (uint64_t)clock_wall_ms();
 
     if (!s->state_topic)
         return 0;
-    if (bus_marks(s->rt->bus, s->state_topic, 0, &marks, err) < 0)
+    if (bus_places_high(s->rt->bus, s->state_topic, &s->scratch, err) < 0)
         return err->code;
-    if (marks.kept)
-        trail_add(&s->state_trail, (uint64_t)now_ms, &marks.high);
+    trail_add(&s->state_trail, now_ms, &s->scratch);
     return trim(s, s->state_topic,
-                trail_behind(&s->state_trail, (uint64_t)now_ms, s->rt->task->dedupe_seconds * 1000),
-                NULL, err);
+                trail_behind(&s->state_trail, now_ms, s->rt->task->dedupe_seconds * 1000), NULL,
+                err);
 }
 
 /* ---- Back-pressure ---- */
@@ -184,16 +188,16 @@ static int trim_state(struct view_service *s, struct err *err)
 static int backlog(struct view_service *s, uint64_t *ret, const char **ret_by, struct err *err)
 {
     struct views_ledger ledger;
-    struct bus_pos floor;
     uint64_t features, learned;
-    int rc = bus_group_floor(s->rt->bus, "inference", s->outputs[VIEWS_FEATURES], 0, &floor, err);
+    int rc = bus_places_floor(s->rt->bus, "inference", s->outputs[VIEWS_FEATURES], &s->floor, err);
 
     if (rc == ERR_NOT_FOUND) {
-        floor = BUS_POS_OLDEST;
+        bus_places_release(&s->floor);
         rc = 0;
     }
     if (rc == 0)
-        rc = bus_count_after(s->rt->bus, s->outputs[VIEWS_FEATURES], 0, &floor, &features, err);
+        rc = bus_places_count_after(s->rt->bus, s->outputs[VIEWS_FEATURES], &s->floor, &features,
+                                    err);
     if (rc == 0)
         rc = view_service_counters(s, &ledger, err);
     if (rc < 0)
@@ -201,7 +205,7 @@ static int backlog(struct view_service *s, uint64_t *ret, const char **ret_by, s
     *ret = features;
     *ret_by = "oxbow-inference";
 
-    rc = learner_floor(s, &floor, &learned, err);
+    rc = learner_floor(s, &s->floor, &learned, err);
     if (rc == ERR_NOT_FOUND)
         return 0;
     if (rc == 0 && ledger.learning_queue_last > learned + *ret) {
@@ -239,6 +243,25 @@ static int hold_back(struct view_service *s, struct err *err)
     return bus_reader_pause(s->reader, s->inputs[VIEWS_OUTCOMES], pause, err);
 }
 
+/* Partitions that were added to an input are read from their beginning on. */
+static int find_new_partitions(struct view_service *s, struct err *err)
+{
+    for (size_t i = 0; i < VIEWS_N_INPUTS; i++) {
+        int n = bus_partitions(s->rt->bus, s->inputs[i], err);
+        if (n < 0)
+            return n;
+        for (; s->n_partitions[i] && s->n_partitions[i] < n; s->n_partitions[i]++) {
+            int rc = bus_reader_assign(s->reader, s->inputs[i], s->n_partitions[i], &BUS_POS_OLDEST,
+                                       err);
+            if (rc < 0)
+                return rc;
+            log_info("%s has a new partition, %d: reading it as well", s->inputs[i],
+                     (int)s->n_partitions[i]);
+        }
+    }
+    return 0;
+}
+
 int upkeep(struct view_service *s, struct err *err)
 {
     int64_t now = clock_mono_ns();
@@ -251,7 +274,7 @@ int upkeep(struct view_service *s, struct err *err)
     if (now < s->next_second_ns)
         return 0;
     s->next_second_ns = now + SECOND_NS;
-    if (upkeep_floors(s, err) < 0)
+    if (upkeep_floors(s, err) < 0 || find_new_partitions(s, err) < 0)
         return err->code;
     return trim_all(s, err) < 0 ? err->code : trim_state(s, err);
 }

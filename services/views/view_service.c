@@ -18,12 +18,10 @@ void position_text(void *ctx, const void *origin, struct buf *out)
 {
     const struct view_service *s = ctx;
 
-    bus_pos_format(s->rt->bus, origin, out);
+    bus_msg_place(s->rt->bus, origin, out);
 }
 
 /* ---- Opening ---- */
-
-#define DEFAULT_BROKERS "127.0.0.1:9092"
 
 static void log_note(void *ctx, const char *text)
 {
@@ -34,7 +32,7 @@ static void log_note(void *ctx, const char *text)
 static int open_views(struct view_service *s, struct err *err)
 {
     const struct task *task = s->rt->task;
-    struct buf path = BUF_INIT;
+    struct buf path = BUF_INIT, topics[VIEWS_N_INPUTS] = {BUF_INIT, BUF_INIT, BUF_INIT};
     const char **features = mem_zalloc(schema_size(task->features), sizeof(*features));
     struct views_options options = {
         .engine = task->views,
@@ -53,7 +51,7 @@ static int open_views(struct view_service *s, struct err *err)
         .reconcile_ms = task->reconcile_seconds * 1000,
         .position_text = position_text,
         .position_ctx = s,
-        .brokers = task->materialize_brokers ? task->materialize_brokers : DEFAULT_BROKERS,
+        .brokers = task->materialize_brokers ? task->materialize_brokers : task->kafka.brokers,
         .window_seconds = task->dedupe_seconds,
         .note = log_note,
         .sync = task->durability == TASK_DURABILITY_MACHINE,
@@ -62,7 +60,11 @@ static int open_views(struct view_service *s, struct err *err)
 
     for (size_t i = 0; i < options.n_features; i++)
         features[i] = schema_name(task->features, i);
-    memcpy(options.topic_names, s->inputs, sizeof(s->inputs));
+    for (size_t i = 0; i < VIEWS_N_INPUTS; i++) {
+        /* Materialize reads the broker's own topics. */
+        buf_printf(&topics[i], "%s%s", is_file ? "" : task->kafka.topic_prefix, s->inputs[i]);
+        options.topic_names[i] = topics[i].data;
+    }
     buf_printf(&path, "%s/%s.db", task->data_dir, task->name);
     options.url = is_file ? path.data : task->materialize_url;
 
@@ -81,6 +83,8 @@ static int open_views(struct view_service *s, struct err *err)
         log_info("views in %s, SQL from %s%s", path.data, task->sql_dir,
                  changed ? " (applied)" : "");
     buf_release(&path);
+    for (size_t i = 0; i < VIEWS_N_INPUTS; i++)
+        buf_release(&topics[i]);
     free(features);
     return rc;
 }
@@ -152,13 +156,16 @@ static int added_before(struct view_service *s, const char *topic, const struct 
     return 0;
 }
 
-/* What was read, and is not in the bus any more, must not count as read. */
+/* What was read, and is not in the bus any more, must not count as read. Only where the bus counts
+ * can that be told. */
 static int count_rewound(struct view_service *s, enum views_input input, const struct bus_pos *pos,
                          struct err *err)
 {
     struct views_ledger ledger;
     uint64_t there = 0;
 
+    if (!bus_can(s->rt->bus, BUS_COUNTS))
+        return 0;
     if (views_counters(s->views, &ledger, err) < 0 ||
         added_before(s, s->inputs[input], pos, &there, err) < 0)
         return err->code;
@@ -178,20 +185,24 @@ static int count_rewound(struct view_service *s, enum views_input input, const s
 
 static int assign_inputs(struct view_service *s, struct err *err)
 {
+    struct bus *bus = s->rt->bus;
     struct buf text = BUF_INIT;
     int rc = 0;
 
     for (size_t i = 0; i < VIEWS_N_INPUTS && rc == 0; i++) {
-        struct bus_pos pos = BUS_POS_OLDEST;
+        struct bus_places *places = &s->position[i];
 
         rc = views_position(s->views, (enum views_input)i, &text, err);
+        if (rc == 0)
+            rc = bus_places_parse(bus, buf_str(&text), places, err);
+        struct bus_pos first = bus_places_at(places, 0);
         if (rc == 0 && text.len)
-            rc = bus_pos_parse(s->rt->bus, text.data, &pos, err);
-        if (rc == 0 && text.len)
-            rc = count_rewound(s, (enum views_input)i, &pos, err);
+            rc = count_rewound(s, (enum views_input)i, &first, err);
         if (rc < 0)
             break;
-        rc = bus_reader_assign(s->reader, s->inputs[i], 0, &pos, err);
+        int n = bus_partitions(bus, s->inputs[i], err);
+        s->n_partitions[i] = n > places->n ? n : places->n;
+        rc = n < 0 ? n : bus_places_assign(bus, s->reader, s->inputs[i], places, err);
         if (rc == ERR_TRIMMED) {
             err_prefix(err, "%s: messages that were not read are gone; start anew with --fresh",
                        s->inputs[i]);
@@ -199,7 +210,6 @@ static int assign_inputs(struct view_service *s, struct err *err)
         } else if (rc == 1)
             rc = 0;
         s->have_position[i] = text.len > 0;
-        s->position[i] = pos;
     }
     buf_release(&text);
     return rc;
@@ -208,7 +218,8 @@ static int assign_inputs(struct view_service *s, struct err *err)
 /* After a start and after every time the bus was away. */
 static int compare(struct view_service *s, struct err *err)
 {
-    if (store_check(s->rt->store, err) < 0 || publish_compare(s, err) < 0 ||
+    if (store_check(s->rt->store, err) < 0 ||
+        task_ensure_topics(s->rt->task, s->rt->bus, err) < 0 || publish_compare(s, err) < 0 ||
         assign_inputs(s, err) < 0)
         return err->code;
     s->paused = false;
@@ -266,16 +277,13 @@ static enum views_input input_of(const struct view_service *s, const char *topic
     return VIEWS_REQUESTS;
 }
 
-/* One transaction of the engine. A disk that is full, say, is waited for: the batch is not lost. */
-static int apply_batch(struct view_service *s, const struct bus_msg *msgs, size_t n,
-                       struct err *err)
+/*
+ * The messages as the engine takes them; moves the positions on, which are the database's when the
+ * batch is applied, and read from there again when it is not.
+ */
+static void take_events(struct view_service *s, const struct bus_msg *msgs, size_t n,
+                        bool touched[VIEWS_N_INPUTS])
 {
-    struct views_position positions[VIEWS_N_INPUTS];
-    struct buf text[VIEWS_N_INPUTS] = {BUF_INIT, BUF_INIT, BUF_INIT};
-    const struct bus_msg *last[VIEWS_N_INPUTS] = {NULL};
-    size_t n_positions = 0;
-    int rc;
-
     if (s->cap_events < n) {
         s->cap_events = n;
         s->events = mem_realloc(s->events, n, sizeof(*s->events));
@@ -284,7 +292,8 @@ static int apply_batch(struct view_service *s, const struct bus_msg *msgs, size_
         enum views_input input = i && msgs[i].topic == msgs[i - 1].topic
                                      ? s->events[i - 1].input
                                      : input_of(s, msgs[i].topic);
-        last[input] = &msgs[i];
+        touched[input] = true;
+        bus_places_note(&s->position[input], &msgs[i]);
         s->events[i] = (struct views_event){
             .input = input,
             .time_ms = msgs[i].time_ms,
@@ -292,13 +301,26 @@ static int apply_batch(struct view_service *s, const struct bus_msg *msgs, size_
             .key_len = msgs[i].key_len,
             .value = msgs[i].value,
             .value_len = msgs[i].value_len,
-            .origin = &msgs[i].pos,
+            .origin = &msgs[i],
         };
     }
+}
+
+/* One transaction of the engine. A disk that is full, say, is waited for: the batch is not lost. */
+static int apply_batch(struct view_service *s, const struct bus_msg *msgs, size_t n,
+                       struct err *err)
+{
+    struct views_position positions[VIEWS_N_INPUTS];
+    struct buf text[VIEWS_N_INPUTS] = {BUF_INIT, BUF_INIT, BUF_INIT};
+    bool touched[VIEWS_N_INPUTS] = {false};
+    size_t n_positions = 0;
+    int rc;
+
+    take_events(s, msgs, n, touched);
     for (size_t i = 0; i < VIEWS_N_INPUTS; i++) {
-        if (!last[i])
+        if (!touched[i])
             continue;
-        bus_pos_format(s->rt->bus, &last[i]->pos, &text[i]);
+        bus_places_format(s->rt->bus, &s->position[i], &text[i]);
         positions[n_positions++] =
             (struct views_position){.input = (enum views_input)i, .position = buf_str(&text[i])};
     }
@@ -319,10 +341,7 @@ static int apply_batch(struct view_service *s, const struct bus_msg *msgs, size_
         ++*s->transactions;
         *s->events_read += n;
         for (size_t i = 0; i < VIEWS_N_INPUTS; i++)
-            if (last[i]) {
-                s->position[i] = last[i]->pos;
-                s->have_position[i] = true;
-            }
+            s->have_position[i] = s->have_position[i] || touched[i];
     }
     for (size_t i = 0; i < VIEWS_N_INPUTS; i++)
         buf_release(&text[i]);
@@ -405,6 +424,7 @@ static int open_all(struct view_service *s, struct err *err)
     }
     log_trouble_over(&s->store_trouble);
     backoff_reset(&s->backoff);
+    rt->transaction = "views";
     if (runtime_open_bus(rt, publish_delivered, s, err) < 0)
         return err->code;
     s->reader = bus_reader_open(rt->bus, err);
@@ -450,6 +470,19 @@ static int feed_run(struct view_service *s, struct err *err)
     return loop(s, err);
 }
 
+static void release(struct view_service *s)
+{
+    for (size_t i = 0; i < VIEWS_N_INPUTS; i++) {
+        bus_places_release(&s->position[i]);
+        trail_release(&s->in_trail[i]);
+    }
+    for (size_t i = 0; i < VIEWS_N_OUTPUTS; i++)
+        trail_release(&s->out_trail[i]);
+    bus_places_release(&s->scratch);
+    bus_places_release(&s->floor);
+    free(s->events);
+}
+
 int view_service_run(struct runtime *rt)
 {
     struct view_service s;
@@ -464,7 +497,7 @@ int view_service_run(struct runtime *rt)
     bus_reader_close(s.reader);
     views_close(s.views);
     publish_release(&s);
-    free(s.events);
+    release(&s);
     if (rc >= 0 || err.code == ERR_CANCELLED)
         return RUNTIME_OK;
     return runtime_exit_status(&err);

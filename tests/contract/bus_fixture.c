@@ -8,6 +8,10 @@
 const char *fixture_backend;
 struct redis_server fixture_server;
 const char *fixture_timeout_ms;
+bool fixture_is_mock;
+const struct bus_property *fixture_properties;
+size_t fixture_n_properties;
+void (*fixture_make_topics)(const char *prefix);
 
 static int prefixes; /* how many were given out */
 
@@ -27,6 +31,37 @@ void fixture_use_redis(void)
 void fixture_stop_redis(void)
 {
     redis_server_stop(&fixture_server);
+}
+
+void fixture_use_kafka(const char *brokers, bool is_mock)
+{
+    /* Short times, so that what waits for them does not wait long. The mock cluster's first
+     * rebalance takes three seconds, and a member must live as long. */
+    static struct bus_property properties[] = {
+        {"partitions", "1"},
+        {"max_message_bytes", "16000000"},
+        {"heartbeat.interval.ms", "200"},
+        {"session.timeout.ms", "2000"},
+        {"max.poll.interval.ms", "2500"},
+    };
+
+    if (is_mock) {
+        properties[3].value = "6000";
+        properties[4].value = "30000";
+    } else {
+        properties[3].value = "2000";
+        properties[4].value = "2500";
+    }
+    fixture_backend = "kafka";
+    fixture_is_mock = is_mock;
+    fixture_properties = properties;
+    fixture_n_properties = sizeof(properties) / sizeof(properties[0]);
+    snprintf(fixture_server.url, sizeof(fixture_server.url), "%s", brokers);
+}
+
+bool fixture_is(const char *backend)
+{
+    return strcmp(fixture_backend, backend) == 0;
 }
 
 static void delivered(void *ctx, void *opaque, int result, const struct bus_pos *pos,
@@ -58,8 +93,8 @@ struct bus *bus_fixture_open(const struct bus_fixture *f, struct deliveries *tol
         .url = fixture_server.url,
         .prefix = f->prefix,
         .client = "contract test",
-        .properties = &timeout,
-        .n_properties = fixture_timeout_ms ? 1 : 0,
+        .properties = fixture_timeout_ms ? &timeout : fixture_properties,
+        .n_properties = fixture_timeout_ms ? 1 : fixture_n_properties,
         .delivered = told ? delivered : NULL,
         .delivered_ctx = told,
     };
@@ -74,7 +109,10 @@ int bus_fixture_setup(void **state)
 {
     struct bus_fixture *f = calloc(1, sizeof(*f));
 
-    snprintf(f->prefix, sizeof(f->prefix), "oxbow:{test%d}:", prefixes++);
+    snprintf(f->prefix, sizeof(f->prefix),
+             fixture_is("kafka") ? "test%d-" : "oxbow:{test%d}:", prefixes++);
+    if (fixture_make_topics)
+        fixture_make_topics(f->prefix);
     f->bus = bus_fixture_open(f, &f->told);
     *state = f;
     return 0;
@@ -130,6 +168,16 @@ struct bus_reader *reader_at(struct bus_fixture *f, const char *topic, struct bu
     assert_non_null(r);
     assert_ok(f, bus_reader_assign(r, topic, 0, &after, &f->err));
     return r;
+}
+
+struct bus_pos pos_behind(struct bus_fixture *f, size_t n)
+{
+    struct bus_pos pos;
+    char text[24];
+
+    snprintf(text, sizeof(text), fixture_is("kafka") ? "%zu" : "%zu-0", n);
+    assert_ok(f, bus_pos_parse(f->bus, text, &pos, &f->err));
+    return pos;
 }
 
 int poll_some(struct bus_fixture *f, struct bus_reader *r, size_t max, const struct bus_msg **ret)

@@ -21,9 +21,10 @@
 
 #define WAIT_MS 20000 /* how long a condition may take; never slept out */
 
-extern const char *fixture_backend; /* "memory" or "redis" */
-extern struct redis_server fixture_server;
-extern const char *fixture_timeout_ms; /* the redis backend's timeout_ms; NULL: its default */
+extern const char *fixture_backend;        /* "memory", "redis" or "kafka" */
+extern bool fixture_is_mock;               /* kafka is librdkafka's mock cluster, no broker */
+extern struct redis_server fixture_server; /* for kafka its url are the brokers */
+extern const char *fixture_timeout_ms;     /* the redis backend's timeout_ms; NULL: its default */
 
 /* What the delivery callback was told. */
 struct deliveries {
@@ -53,6 +54,30 @@ int bus_fixture_teardown(void **state);
 void fixture_use_memory(void);
 void fixture_use_redis(void);
 void fixture_stop_redis(void);
+/* For kafka: where the brokers are; every bus then has these properties as well. */
+void fixture_use_kafka(const char *brokers, bool is_mock);
+/* What a test opens a bus with. */
+extern const struct bus_property *fixture_properties;
+extern size_t fixture_n_properties;
+
+/* Topics come into being by publishing; not so on the mock cluster, which is told here. */
+extern void (*fixture_make_topics)(const char *prefix);
+
+bool fixture_is(const char *backend);
+/* Ends the test as skipped where the bus cannot do it. */
+#define REQUIRE(f, ability)                                                                        \
+    do {                                                                                           \
+        if (!bus_can((f)->bus, ability))                                                           \
+            skip();                                                                                \
+    } while (0)
+#define REQUIRE_ADMIN()                                                                            \
+    do {                                                                                           \
+        if (fixture_is_mock)                                                                       \
+            skip();                                                                                \
+    } while (0)
+
+/* The position behind message `n` of a topic that put_many() has numbered from 1. */
+struct bus_pos pos_behind(struct bus_fixture *f, size_t n);
 
 /* Another bus on the same topics; `told` may be NULL. */
 struct bus *bus_fixture_open(const struct bus_fixture *f, struct deliveries *told);
@@ -89,10 +114,16 @@ void redis_do(const char *format, ...);
         assert_memory_equal((msg)->value, text, strlen(text));                                     \
     } while (0)
 
+/* What every backend promises, over the one in use. Returns how many failed. */
+int run_contract(const char *name);
+
 /* The tests of the other files, over the backend in use. Return how many failed. */
 int run_asking_tests(void);
 int run_member_tests(void);
 int run_redis_tests(void);
 int run_fake_tests(void);
+int run_places_tests(void);
+int run_kafka_mock_tests(void);
+int run_kafka_tests(void);
 
 #endif

@@ -21,17 +21,21 @@ static struct bus_reader *join(struct bus_fixture *f, const char *member, int cl
 
 /* Waits until the group has committed everything up to the position of value "<n>" of put_many().
  */
-static void wait_for_floor(struct bus_fixture *f, const char *text)
+static void wait_for_floor(struct bus_fixture *f, size_t n)
 {
     int64_t deadline = clock_mono_ms() + WAIT_MS;
-    struct bus_pos floor, want;
+    struct bus_pos floor, want = pos_behind(f, n);
 
-    assert_ok(f, bus_pos_parse(f->bus, text, &want, &f->err));
     do {
         assert_ok(f, bus_group_floor(f->bus, "g", topic, 0, &floor, &f->err));
         if (clock_mono_ms() > deadline)
-            fail_msg("the floor does not come to %s", text);
+            fail_msg("the floor does not come to %zu", n);
     } while (bus_pos_compare(f->bus, &floor, &want) != 0);
+}
+
+static bool counts_deliveries(void)
+{
+    return !fixture_is("kafka");
 }
 
 struct events {
@@ -101,7 +105,7 @@ static void members_share_the_messages(void **state)
             }
             assert_ok(f, bus_commit(members[i], &f->err));
         }
-    wait_for_floor(f, "300-0");
+    wait_for_floor(f, 300);
     bus_reader_close(members[0]);
     bus_reader_close(members[1]);
 }
@@ -111,21 +115,27 @@ static void committed_messages_stay_away(void **state)
 {
     struct bus_fixture *f = *state;
     const struct bus_msg *m;
-    struct bus_pos floor;
+    struct bus_pos floor, before;
 
     assert_int_equal(bus_group_floor(f->bus, "g", topic, 0, &floor, &f->err), ERR_NOT_FOUND);
     put_many(f, topic, 1, 10, true);
     assert_int_equal(bus_group_floor(f->bus, "g", topic, 0, &floor, &f->err), ERR_NOT_FOUND);
     struct bus_reader *r = join(f, "one", 0);
     assert_int_equal(poll_some(f, r, 4, &m), 4);
-    wait_for_floor(f, "0-18446744073709551615");
+    if (fixture_is("kafka")) {
+        assert_int_equal(bus_group_floor(f->bus, "g", topic, 0, &floor, &f->err), ERR_NOT_FOUND);
+    } else {
+        assert_ok(f, bus_group_floor(f->bus, "g", topic, 0, &floor, &f->err));
+        assert_ok(f, bus_pos_parse(f->bus, "0-18446744073709551615", &before, &f->err));
+        assert_int_equal(bus_pos_compare(f->bus, &floor, &before), 0);
+    }
     assert_ok(f, bus_commit(r, &f->err));
     assert_ok(f, bus_commit(r, &f->err));
     bus_reader_close(r);
     r = join(f, "one", 0);
     expect_values(f, r, 5, 6);
     assert_ok(f, bus_commit(r, &f->err));
-    wait_for_floor(f, "10-0");
+    wait_for_floor(f, 10);
     bus_reader_close(r);
 }
 
@@ -140,21 +150,22 @@ static void own_uncommitted_messages_come_first(void **state)
     put_many(f, topic, 1, 3, true);
     expect_values(f, r, 1, 3);
     bus_reader_close(r);
-    for (uint32_t life = 1; life <= 5; life++) {
+    const uint32_t lives = fixture_is_mock ? 1 : 5; /* a rebalance takes it three seconds */
+    for (uint32_t life = 1; life <= lives; life++) {
         r = join(f, "one", 0);
         put_many(f, topic, 3 + life, 1, true);
         assert_int_equal(poll_some(f, r, 1, &m), 1);
         assert_value(m, "1");
-        assert_true(m->deliveries >= life);
+        assert_true(counts_deliveries() ? m->deliveries >= life : !m->deliveries);
         assert_int_equal(poll_some(f, r, 2, &m), 2);
         assert_value(&m[0], "2");
-        assert_true(m[1].deliveries >= life);
+        assert_true(!counts_deliveries() || m[1].deliveries >= life);
         bus_reader_close(r);
     }
     r = join(f, "one", 0);
-    expect_values(f, r, 1, 8);
+    expect_values(f, r, 1, 3 + lives);
     assert_ok(f, bus_commit(r, &f->err));
-    wait_for_floor(f, "8-0");
+    wait_for_floor(f, 3 + lives);
     bus_reader_close(r);
 }
 
@@ -163,11 +174,11 @@ static void left_messages_are_claimed(void **state)
 {
     struct bus_fixture *f = *state;
     struct bus_reader *dead = join(f, "dead", 0);
-    struct bus_reader *other = join(f, "other", SHORT_IDLE_MS);
     const struct bus_msg *m;
 
     put_many(f, topic, 1, 5, true);
     expect_values(f, dead, 1, 5);
+    struct bus_reader *other = join(f, "other", SHORT_IDLE_MS);
     bus_reader_close(dead);
     put_many(f, topic, 6, 1, true);
     bool seen[7] = {false};
@@ -178,13 +189,13 @@ static void left_messages_are_claimed(void **state)
             assert_in_range(v, 1, 6);
             assert_false(seen[v]);
             seen[v] = true;
-            if (v < 6)
+            if (v < 6 && counts_deliveries())
                 assert_true(m[i].deliveries >= 1);
             got++;
         }
     }
     assert_ok(f, bus_commit(other, &f->err));
-    wait_for_floor(f, "6-0");
+    wait_for_floor(f, 6);
     bus_reader_close(other);
 }
 
@@ -202,7 +213,7 @@ static void a_slow_member_does_not_claim_from_itself(void **state)
     while (clock_mono_ms() < until)
         assert_int_equal(bus_poll(r, 10, SHORT_IDLE_MS, &m, &f->err), 0);
     assert_ok(f, bus_commit(r, &f->err));
-    wait_for_floor(f, "3-0");
+    wait_for_floor(f, 3);
     bus_reader_close(r);
 }
 
@@ -211,6 +222,8 @@ static void a_slow_member_does_not_claim_from_itself(void **state)
 static void committing_what_was_taken_is_a_conflict(void **state)
 {
     struct bus_fixture *f = *state;
+    if (fixture_is("kafka"))
+        skip(); /* a member that is heard of keeps its partitions: see bus_kafka.c */
     struct bus_reader *slow = join(f, "slow", 0);
     struct bus_reader *fast = join(f, "fast", SHORT_IDLE_MS);
     int64_t deadline = clock_mono_ms() + WAIT_MS;
@@ -220,7 +233,7 @@ static void committing_what_was_taken_is_a_conflict(void **state)
     expect_values(f, slow, 1, 3);
     expect_values(f, fast, 1, 3);
     assert_ok(f, bus_commit(fast, &f->err));
-    wait_for_floor(f, "3-0");
+    wait_for_floor(f, 3);
     /* The answer may come with a later commit than the one that caused it. */
     while (!rc && clock_mono_ms() < deadline)
         rc = bus_commit(slow, &f->err);

@@ -156,7 +156,7 @@ static void test_types(void **state)
         {WITH("\"data_dir\": 7"), "data_dir: is 7; write a text in quotes"},
         {WITH("\"data_dir\": null"), "data_dir: is null; write a text in quotes"},
         {WITH("\"data_dir\": \"a\\u0000b\""), "data_dir: is \"a\\u0000b\"; write a text in quotes"},
-        {WITH("\"bus\": 1"), "bus: is 1; write \"redis\" or \"memory\""},
+        {WITH("\"bus\": 1"), "bus: is 1; write \"redis\", \"kafka\" or \"memory\""},
         {WITH("\"retention\": 1"), "retention: is 1; write an object, as in config/taxi.json"},
         {"{" REST AND "\"topics\": [\"r\"]}",
          "topics: is a list; write an object, as in config/taxi.json"},
@@ -195,8 +195,8 @@ static void test_ranges(void **state)
 static void test_choices(void **state)
 {
     static const struct bad bad[] = {
-        {WITH("\"bus\": \"kafka\""),
-         "bus: \"kafka\" comes with a later version; write \"redis\" or \"memory\""},
+        {WITH("\"kind\": \"binary_classification\""),
+         "kind: \"binary_classification\" comes with a later version; write \"regression\""},
         {WITH("\"views\": \"materialize\""),
          "views: \"materialize\" needs the kafka bus, which it reads by itself; write \"bus\": "
          "\"kafka\", or \"views\": \"sqlite\""},
@@ -205,10 +205,8 @@ static void test_choices(void **state)
          "postgres://[user[:password]@]host[:port][/database][?sslmode=...]"},
         {WITH("\"materialize_brokers\": \"a b\""),
          "materialize_brokers: is \"a b\"; write host:port, or several with commas between them"},
-        {WITH("\"kind\": \"binary_classification\""),
-         "kind: \"binary_classification\" comes with a later version; write \"regression\""},
         {WITH("\"bus\": \"rediz\""), "bus: \"rediz\" is not known; did you mean \"redis\"? Write "
-                                     "\"redis\" or \"memory\""},
+                                     "\"redis\", \"kafka\" or \"memory\""},
         {WITH("\"start\": \"now\""), "start: is \"now\"; write \"oldest\" or \"newest\""},
         {WITH("\"durability\": \"x\""), "durability: is \"x\"; write \"process\" or \"machine\""},
         {WITH("\"log_level\": \"warning\""), "log_level: \"warning\" is not known; did you mean "
@@ -241,6 +239,16 @@ static void test_names(void **state)
          "topics.outcomes: is \"x\", as topics.requests is; choose another"},
         {"{" REST AND "\"topics\": {\"requests\": \"x\", \"outcomes\": \"features\"}}",
          "topics.features: is \"features\", as topics.outcomes is; choose another"},
+        {WITH("\"kafka\": {\"topic_prefix\": \"a:b\"}"),
+         "kafka.topic_prefix: is \"a:b\"; write letters, digits, '.', '_' and '-', or \"\""},
+        {WITH("\"kafka\": {\"properties\": {\"a\": []}}"),
+         "kafka.properties.a: write \"name\": \"value\", as librdkafka's CONFIGURATION.md has "
+         "them"},
+        {WITH("\"kafka\": {\"properties\": {\"a\": 1, \"a\": 2}}"),
+         "kafka.properties.a: is given twice; remove one"},
+        {WITH("\"exactly_once\": true"),
+         "exactly_once: needs bus \"kafka\", which has transactions; write false"},
+        {WITH("\"exactly_once\": 1"), "exactly_once: is 1; write true or false"},
         {WITH("\"redis_url\": \"http://:secret@x\""),
          "redis_url: is no such address; write redis://[user:password@]host[:port][/db] or "
          "unix:///path"},
@@ -390,14 +398,19 @@ static void test_environment(void **state)
         const char *value;
         const char *error;
     } bad[] = {
-        {"OXBOW_BUS", "kafka",
-         "OXBOW_BUS: \"kafka\" comes with a later version; write \"redis\" or \"memory\""},
+        {"OXBOW_BUS", "pigeon",
+         "OXBOW_BUS: is \"pigeon\"; write \"redis\", \"kafka\" or \"memory\""},
         {"OXBOW_VIEWS", "sqlit",
          "OXBOW_VIEWS: \"sqlit\" is not known; did you mean \"sqlite\"? Write \"sqlite\" or "
          "\"materialize\""},
         {"OXBOW_REDIS_URL", "localhost:6379",
          "OXBOW_REDIS_URL: is no such address; write redis://[user:password@]host[:port][/db] "
          "or unix:///path"},
+        {"OXBOW_KAFKA_BROKERS", "kafka://x:1",
+         "OXBOW_KAFKA_BROKERS: is \"kafka://x:1\"; write the brokers' addresses: "
+         "host:port,host:port"},
+        {"OXBOW_KAFKA_PROPERTIES", "a=b;secret",
+         "OXBOW_KAFKA_PROPERTIES: write name=value;name=value"},
         {"OXBOW_DURABILITY", "disk\n",
          "OXBOW_DURABILITY: is \"disk\\n\"; write \"process\" or \"machine\""},
         {"OXBOW_LOG_LEVEL", "INFO",

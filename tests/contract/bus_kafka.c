@@ -1,0 +1,5 @@
+#include "contract/bus_fixture.h"
+int run_kafka_tests(void)
+{
+    return 0;
+}
