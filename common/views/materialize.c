@@ -191,6 +191,21 @@ static int mz_announce(struct views *base, struct err *err)
     return meta_add(mz_views(base), "announced", "1", err);
 }
 
+static int mz_wipe(struct views *base, struct err *err)
+{
+    struct mz_views *v = mz_views(base);
+    struct buf sql = BUF_INIT;
+
+    for (size_t i = 0; i < MZ_N_SUBS; i++)
+        mz_sub_stop(v, &v->sub[i]);
+    buf_text(&sql, "DROP SCHEMA IF EXISTS ");
+    mz_quote_name(&sql, v->schema);
+    buf_text(&sql, " CASCADE");
+    int code = mz_exec(v, sql.data, NULL, err);
+    buf_release(&sql);
+    return code;
+}
+
 /* ---- Queries ---- */
 
 static int give_rows(const PGresult *res, views_query_fn fn, void *ctx, struct err *err)
@@ -329,6 +344,7 @@ const struct views_backend views_materialize = {
     .incarnation = mz_incarnation,
     .incarnation_set = mz_incarnation_set,
     .announce = mz_announce,
+    .wipe = mz_wipe,
 
     .ingest = NULL,
     .position = NULL,

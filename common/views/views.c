@@ -73,6 +73,14 @@ int views_announce(struct views *v, struct err *err)
     return v->backend->announce(v, err);
 }
 
+int views_wipe(struct views *v, struct err *err)
+{
+    if (!v->backend->wipe)
+        return err_set(err, ERR_UNSUPPORTED, "view engine %s keeps all it has in its file",
+                       v->backend->name);
+    return v->backend->wipe(v, err);
+}
+
 static int not_fed(const struct views *v, struct err *err)
 {
     return err_set(err, ERR_UNSUPPORTED, "view engine %s reads the bus by itself",
@@ -223,6 +231,14 @@ static size_t field_of(const char *name)
         assert(i < sizeof(LEDGER) / sizeof(LEDGER[0]));
     }
     return i;
+}
+
+uint64_t views_ledger_get(const struct views_ledger *ledger, const char *name)
+{
+    uint64_t value;
+
+    views_ledger_field(ledger, field_of(name), &value);
+    return value;
 }
 
 bool views_ledger_hidden(const struct views_ledger *ledger, const char *name)

@@ -100,6 +100,12 @@ int views_incarnation_set(struct views *v, const char *id, struct err *err) MUST
 /* Notes durably that the store knows the incarnation too. */
 int views_announce(struct views *v, struct err *err) MUST_CHECK;
 
+/*
+ * Materialize: drops everything of the task, the incarnation included; no oxbow-views may run.
+ * ERR_UNSUPPORTED with SQLite: delete its file.
+ */
+int views_wipe(struct views *v, struct err *err) MUST_CHECK;
+
 /* ---- Feeding (engines that run in this process) ---- */
 
 enum views_input { VIEWS_REQUESTS, VIEWS_OUTCOMES, VIEWS_PREDICTIONS, VIEWS_N_INPUTS };
@@ -248,6 +254,8 @@ const char *views_ledger_field(const struct views_ledger *ledger, size_t field,
                                uint64_t *ret_value);
 void views_ledger_set(struct views_ledger *ledger, size_t field, uint64_t value);
 
+/* The member `name` (of views_ledger_field()). */
+uint64_t views_ledger_get(const struct views_ledger *ledger, const char *name);
 /* True when the engine hides the member `name` (of views_ledger_field()): nothing may be made of
  * it.
  */

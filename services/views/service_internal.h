@@ -96,6 +96,8 @@ int publish_rows(struct view_service *s, struct err *err);
 int publish_ack(struct view_service *s, struct err *err);
 /* Forgets what was in flight, and has the engine hand out again what the bus does not have. */
 int publish_compare(struct view_service *s, struct err *err);
+/* ERR_REFUSED when predictions or rows are of another incarnation, where the bus says so. */
+int publish_check_life(struct view_service *s, struct err *err);
 void publish_release(struct view_service *s);
 
 /* upkeep.c: floors, trimming, back-pressure */

@@ -161,7 +161,8 @@ static int come_up(struct subscribed *l, struct err *err)
 {
     struct view_service *s = l->s;
 
-    if (store_check(s->rt->store, err) < 0 || ensure_topics(l, err) < 0)
+    if (store_check(s->rt->store, err) < 0 || ensure_topics(l, err) < 0 ||
+        publish_check_life(s, err) < 0)
         return err->code;
     if (!l->applied && apply(l, err) < 0)
         return err->code;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "rows/dead_letter.h"
+#include "state_read.h"
 
 #define COMMIT_MS 30000
 #define READ_MS   60000 /* in which its own start record must be found again */
@@ -41,11 +42,9 @@ struct subscriber {
 struct subscriber *subscriber_new(const struct subscriber_options *options)
 {
     struct subscriber *sub = mem_zalloc(1, sizeof(*sub));
-    struct buf topic = BUF_INIT;
 
     sub->o = *options;
-    buf_printf(&topic, "%s-views-state", options->task->name);
-    sub->topic = buf_detach(&topic);
+    sub->topic = state_topic(options->task->name);
     sub->topics[VIEWS_FEATURES] = options->task->topics.features;
     sub->topics[VIEWS_LEARNING_QUEUE] = options->task->topics.learning_queue;
     sub->topics[VIEWS_DEAD_LETTERS] = options->task->topics.dead_letters;

@@ -112,6 +112,10 @@ class Translator:
         if m:
             return [f"SELECT 1 FROM {m.group(2)} LIMIT 0",
                     _note(schema, m.group(1), "index", m.group(2))], "CREATE INDEX"
+        m = re.match(r'DROP\s+SCHEMA\s+IF\s+EXISTS\s+"?(\w+)"?\s+CASCADE$', text, re.I)
+        if m:
+            return [text, f"DELETE FROM mz_shim.objects WHERE schema = {quote(m.group(1))}"], \
+                "DROP SCHEMA"
         m = re.match(r'DROP\s+(MATERIALIZED\s+VIEW|VIEW|SOURCE|CONNECTION|INDEX)\s+IF\s+EXISTS\s+'
                      r'"?(\w+)"?\s+CASCADE$', text, re.I)
         if m:

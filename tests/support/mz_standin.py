@@ -160,11 +160,17 @@ class Backend:
                      "IS NULL")
             with self.lock:
                 logs = list(self.logs.values())
+            for schema, table in list(self.feeders):
+                if not self.is_there(pg, schema, table):
+                    self.feeders.pop((schema, table)).kill()
             for log in logs:
-                there = pg.query("SELECT to_regclass(format('%I.%I', "
-                                 f"{quote(log.schema)}, {quote(log.view)}))")[1][0][0]
-                if there is None:
+                if not self.is_there(pg, log.schema, log.view):
                     log._stop(PgError({"C": "42704", "M": f'relation "{log.view}" was dropped'}))
+
+    @staticmethod
+    def is_there(pg, schema, name):
+        return pg.query("SELECT to_regclass(format('%I.%I', "
+                        f"{quote(schema)}, {quote(name)}))")[1][0][0] is not None
 
     # ---- Kafka ----
 
@@ -174,7 +180,6 @@ class Backend:
         threading.Thread(target=self._feed, args=(schema, table, topic), daemon=True).start()
 
     def _feed(self, schema, table, topic):
-        # One after the other, whole messages in base64-free JSON envelopes: -J.
         kcat = subprocess.Popen(
             ["kcat", "-C", "-q", "-J", "-u", "-b", self.kafka, "-t", topic, "-o", "beginning",
              "-X", "isolation.level=read_committed"],
@@ -185,7 +190,8 @@ class Backend:
         while True:
             chunk = os.read(kcat.stdout.fileno(), 1 << 20)
             if not chunk:
-                say(f"kcat of {topic} has ended")
+                kcat.wait()
+                pg.close()
                 return
             *lines, pending = (pending + chunk).split(b"\n")
             batch = []
