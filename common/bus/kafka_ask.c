@@ -84,20 +84,38 @@ int kafka_ping(struct bus *base, struct err *err)
 
 /* ---- Offsets ---- */
 
+/*
+ * The offset of one end, RD_KAFKA_OFFSET_BEGINNING or _END. Asked for one by one:
+ * rd_kafka_query_watermark_offsets() takes a failure of one of its two questions for an empty
+ * partition.
+ */
+static int one_offset(const struct kafka_bus *bus, const struct kafka_trouble *trouble,
+                      rd_kafka_t *rk, const char *full, int32_t partition, int64_t end,
+                      int64_t *ret, struct err *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+
+    rd_kafka_topic_partition_list_add(list, full, partition)->offset = end;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, list, bus->timeout_ms);
+    if (!code)
+        code = list->elems[0].err;
+    *ret = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (!code && *ret < 0)
+        code = RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE;
+    return code ? kafka_fail(bus, trouble, code, full, err) : 0;
+}
+
 int kafka_offsets(const struct kafka_bus *bus, const struct kafka_trouble *trouble, rd_kafka_t *rk,
                   const char *full, int32_t partition, int64_t *ret_low, int64_t *ret_high,
                   struct err *err)
 {
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(rk, full, partition, ret_low, ret_high, bus->timeout_ms);
+    int rc = one_offset(bus, trouble, rk, full, partition, RD_KAFKA_OFFSET_BEGINNING, ret_low, err);
 
-    if (code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
-        code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-        *ret_low = *ret_high = 0;
-        return 0;
-    }
-    if (code)
-        return kafka_fail(bus, trouble, code, full, err);
+    if (rc == 0)
+        rc = one_offset(bus, trouble, rk, full, partition, RD_KAFKA_OFFSET_END, ret_high, err);
+    if (rc < 0)
+        return rc;
     /* The end of what is committed may lie before what was trimmed. */
     if (*ret_high < *ret_low)
         *ret_high = *ret_low;

@@ -183,7 +183,11 @@ int kafka_group_floor(struct bus *base, const char *group, const char *topic, in
                       struct bus_pos *ret, struct err *err);
 void kafka_asker_release(struct kafka_bus *bus);
 
-/* Offsets of the oldest kept message and behind the newest; 0 and 0 without the topic. */
+/*
+ * Offsets of the oldest kept message and behind the newest. The topic is known to be there: a
+ * broker that has just started may know nothing of it yet, which is an error that passes and does
+ * not mean that it is empty.
+ */
 int kafka_offsets(const struct kafka_bus *bus, const struct kafka_trouble *trouble, rd_kafka_t *rk,
                   const char *full, int32_t partition, int64_t *ret_low, int64_t *ret_high,
                   struct err *err);

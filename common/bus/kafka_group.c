@@ -183,9 +183,12 @@ static int out_of_range(struct kafka_reader *r, struct kafka_place *place, struc
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 
+    /* Its flow has stopped, so it is begun anew rather than moved. */
     rd_kafka_topic_partition_list_add(list, place->full, place->partition)->offset =
         RD_KAFKA_OFFSET_BEGINNING;
-    rd_kafka_error_t *error = rd_kafka_seek_partitions(r->rk, list, r->bus->timeout_ms);
+    rd_kafka_error_t *error = rd_kafka_incremental_unassign(r->rk, list);
+    if (!error)
+        error = rd_kafka_incremental_assign(r->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (error) {
         kafka_fail(r->bus, &r->trouble, rd_kafka_error_code(error), place->full, err);

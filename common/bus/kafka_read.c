@@ -52,12 +52,16 @@ static int low_and_high(struct kafka_reader *r, const struct kafka_place *place,
 
 /* ---- Assigning ---- */
 
-static int assign_missing(struct kafka_place *place, const struct bus_pos *after)
+/* The position is kept: it may be that a broker has just started, and does not know of the topic.
+ */
+static int assign_missing(struct kafka_place *place, const struct bus_pos *after, int64_t wanted)
 {
+    bool is_extreme = after->len == 0 || after->len == BUS_POS_NEWEST_LEN;
+
     place->state = KAFKA_MISSING;
-    place->is_fresh = true;
-    place->next = 0;
-    return after->len && after->len != BUS_POS_NEWEST_LEN;
+    place->is_fresh = is_extreme;
+    place->next = is_extreme ? 0 : wanted;
+    return !is_extreme;
 }
 
 static int assign_one(struct kafka_reader *r, const char *topic, const char *full,
@@ -75,7 +79,7 @@ static int assign_one(struct kafka_reader *r, const char *topic, const char *ful
     stop(place);
     place->is_paused = false;
     if (!is_there)
-        return assign_missing(place, after);
+        return assign_missing(place, after, wanted);
     int rc = low_and_high(r, place, &low, &high, err);
     if (rc < 0)
         return rc;
@@ -151,7 +155,8 @@ int kafka_reader_pause(struct bus_reader *base, const char *topic, bool paused, 
 
 /* ---- While polling ---- */
 
-/* A topic that was missing has come: its oldest message is the next. */
+/* A topic that was missing has come: it is read on where it was, or from the oldest when it is
+ * another. */
 static int look_for(struct kafka_reader *r, struct kafka_place *place, struct err *err)
 {
     int64_t low, high;
@@ -162,7 +167,11 @@ static int look_for(struct kafka_reader *r, struct kafka_place *place, struct er
     int rc = low_and_high(r, place, &low, &high, err);
     if (rc < 0)
         return rc;
-    if (place->is_fresh || place->next < low || place->next > high)
+    if (place->next < low && !place->is_fresh) {
+        place->state = KAFKA_TRIMMED;
+        return 0;
+    }
+    if (place->is_fresh || place->next > high)
         place->next = low;
     if (place->is_paused) {
         place->state = KAFKA_STOPPED;

@@ -88,6 +88,9 @@ struct kafka_topic *kafka_topic_look(struct kafka_bus *bus, const char *name, bo
         if (n < 0)
             return NULL;
     }
+    /* Partitions are never taken away: a broker that has just started may not know of them yet. */
+    if (n < t->n_partitions)
+        n = t->n_partitions;
     if (n != t->n_partitions) {
         free(t->trimmed);
         t->trimmed = NULL;

@@ -182,6 +182,9 @@ static int last_seq(struct view_service *s, enum views_output output, uint64_t *
     int n = bus_partitions(s->rt->bus, s->outputs[output], err);
 
     *ret = 0;
+    if (n == 0)
+        return err_set_retriable(err, ERR_DISCONNECTED, "topic %s is not there yet",
+                                 s->outputs[output]);
     for (int32_t p = 0; p < n; p++) {
         uint64_t seq;
         int rc = partition_seq(s, output, p, &seq, err);

@@ -86,6 +86,7 @@ static void members_share_the_messages(void **state)
     struct bus_fixture *f = *state;
     struct bus_reader *members[2] = {join(f, "one", 0), join(f, "two", 0)};
     bool seen[301] = {false};
+    bool is_again = false; /* a commit in mid-rebalance may be a conflict: then some come again */
     const struct bus_msg *m;
     size_t total = 0;
 
@@ -99,11 +100,13 @@ static void members_share_the_messages(void **state)
                 snprintf(text, sizeof(text), "%.*s", (int)m[k].value_len, m[k].value);
                 int v = atoi(text);
                 assert_in_range(v, 1, 300);
-                assert_false(seen[v]);
+                assert_true(!seen[v] || is_again);
+                total += !seen[v];
                 seen[v] = true;
-                total++;
             }
-            assert_ok(f, bus_commit(members[i], &f->err));
+            int rc = bus_commit(members[i], &f->err);
+            assert_true(rc == 0 || (rc == ERR_CONFLICT && fixture_is("kafka")));
+            is_again = is_again || rc != 0;
         }
     wait_for_floor(f, 300);
     bus_reader_close(members[0]);
