@@ -120,6 +120,8 @@ class Backend:
             mz_postgres.set_up(pg)
         # After a restart the tables are still there: go on feeding them.
         pg.query("CREATE TABLE IF NOT EXISTS mz_shim.topics (schema text, name text, topic text)")
+        pg.query("CREATE TABLE IF NOT EXISTS mz_shim.offsets (schema text, name text, "
+                 "partition int, next bigint, PRIMARY KEY (schema, name, partition))")
         for schema, name, topic in pg.query("SELECT * FROM mz_shim.topics")[1]:
             self.translator.topics[name] = topic
             self.feed(schema, name, topic)
@@ -156,8 +158,9 @@ class Backend:
                      f"({quote(schema)}, {quote(m.group(1))}, {quote(topic)})")
             self.feed(schema, m.group(1), topic)
         if re.match(r"DROP\s", sql, re.I):
-            pg.query("DELETE FROM mz_shim.topics WHERE to_regclass(format('%I.%I', schema, name)) "
-                     "IS NULL")
+            for table in ("topics", "offsets"):
+                pg.query(f"DELETE FROM mz_shim.{table} WHERE "
+                         "to_regclass(format('%I.%I', schema, name)) IS NULL")
             with self.lock:
                 logs = list(self.logs.values())
             for schema, table in list(self.feeders):
@@ -175,43 +178,66 @@ class Backend:
     # ---- Kafka ----
 
     def feed(self, schema, table, topic):
-        if not self.kafka:
-            return
-        threading.Thread(target=self._feed, args=(schema, table, topic), daemon=True).start()
+        if self.kafka:
+            threading.Thread(target=Feeder(self, schema, table, topic).run, daemon=True).start()
 
-    def _feed(self, schema, table, topic):
+
+class Feeder:
+    """Fills a source's table from its topic; how far it has come is stored with what it did."""
+
+    def __init__(self, backend, schema, table, topic):
+        self.backend, self.topic = backend, topic
+        self.schema, self.table = schema, table
+        self.next = {}
+
+    def run(self):
+        pg = self.backend.connect(self.schema)
+        # kcat leaves when its broker does: then it is started again.
+        try:
+            while self.backend.is_there(pg, self.schema, self.table):
+                self.read_topic(pg)
+                time.sleep(0.2)
+        except (PgError, OSError) as problem:
+            say(f"{self.table}: no longer fed: {problem}")
+        pg.close()
+
+    def read_topic(self, pg):
+        self.next = {int(partition): int(offset) for partition, offset in pg.query(
+            f"SELECT partition, next FROM mz_shim.offsets WHERE schema = {quote(self.schema)} "
+            f"AND name = {quote(self.table)}")[1]}
         kcat = subprocess.Popen(
-            ["kcat", "-C", "-q", "-J", "-u", "-b", self.kafka, "-t", topic, "-o", "beginning",
-             "-X", "isolation.level=read_committed"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        self.feeders[schema, table] = kcat
-        pg = self.connect(schema)
+            ["kcat", "-C", "-q", "-J", "-u", "-b", self.backend.kafka, "-t", self.topic,
+             "-o", "beginning", "-X", "isolation.level=read_committed"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.backend.feeders[self.schema, self.table] = kcat
         pending = b""
-        while True:
-            chunk = os.read(kcat.stdout.fileno(), 1 << 20)
-            if not chunk:
-                kcat.wait()
-                pg.close()
-                return
-            *lines, pending = (pending + chunk).split(b"\n")
-            batch = []
-            for line in lines:
-                record = json.loads(line)
-                key, value = record.get("key"), record.get("payload")
-                sql = mz_postgres.upsert(
-                    table, None if key is None else key.encode(),
-                    None if value is None else
-                    (value if isinstance(value, str) else json.dumps(value)).encode(),
-                    record["ts"])
-                if sql:
-                    batch.append(sql)
-            try:
-                for sql in batch and ["BEGIN", *batch, "COMMIT"]:
-                    pg.query(sql)
-            except PgError as problem:
-                say(f"{table}: {problem}")
-                kcat.kill()
-                return
+        try:
+            while chunk := os.read(kcat.stdout.fileno(), 1 << 20):
+                *lines, pending = (pending + chunk).split(b"\n")
+                self.take(pg, [json.loads(line) for line in lines])
+        finally:
+            kcat.kill()
+            kcat.wait()
+
+    def take(self, pg, records):
+        statements = []
+        for record in records:
+            partition, offset = record["partition"], record["offset"]
+            if offset < self.next.get(partition, 0):
+                continue
+            self.next[partition] = offset + 1
+            key, value = record.get("key"), record.get("payload")
+            statements.append(mz_postgres.upsert(
+                self.table, None if key is None else key.encode(),
+                None if value is None else value.encode(), record["ts"]))
+        if not statements:
+            return
+        for partition, offset in self.next.items():
+            statements.append(
+                f"INSERT INTO mz_shim.offsets VALUES ({quote(self.schema)}, {quote(self.table)}, "
+                f"{partition}, {offset}) ON CONFLICT (schema, name, partition) "
+                "DO UPDATE SET next = excluded.next")
+        pg.query(";".join(s for s in statements if s))  # one transaction
 
 
 # ---- Sessions ----
