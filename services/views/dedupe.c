@@ -29,7 +29,7 @@ struct dedupe *dedupe_new(int64_t seconds, int64_t keys)
     struct dedupe *d = mem_zalloc(1, sizeof(*d));
 
     d->window_ms = seconds * 1000;
-    d->max = (size_t)keys;
+    d->max = keys > 0 ? (size_t)keys : 1;
     return d;
 }
 
@@ -96,6 +96,12 @@ static bool same(struct dedupe_key a, struct dedupe_key b)
     return a.high == b.high && a.low == b.low;
 }
 
+/* A place in the ring, from one that may lie once round further. */
+static size_t wrap(const struct dedupe *d, size_t place)
+{
+    return place < d->cap ? place : place - d->cap;
+}
+
 /* ---- Table ---- */
 
 static size_t home(const struct dedupe *d, struct dedupe_key key)
@@ -142,7 +148,7 @@ static void grow(struct dedupe *d)
         cap = d->max;
     struct entry *ring = mem_zalloc(cap, sizeof(*ring));
     for (size_t i = 0; i < d->n; i++)
-        ring[i] = d->ring[(d->first + i) % d->cap];
+        ring[i] = d->ring[wrap(d, d->first + i)];
     free(d->ring);
     free(d->table);
     while (slots < cap + cap / 3 + 1)
@@ -159,7 +165,7 @@ static void grow(struct dedupe *d)
 static void drop_oldest(struct dedupe *d)
 {
     empty_slot(d, find(d, d->ring[d->first].key));
-    d->first = (d->first + 1) % d->cap;
+    d->first = wrap(d, d->first + 1);
     d->n--;
 }
 
@@ -184,7 +190,7 @@ void dedupe_add(struct dedupe *d, struct dedupe_key key, int64_t at_ms)
         grow(d);
     if (d->n == d->cap)
         drop_oldest(d);
-    size_t place = (d->first + d->n++) % d->cap;
+    size_t place = wrap(d, d->first + d->n++);
     d->ring[place] = (struct entry){key, at_ms};
     d->table[find(d, key)] = (uint32_t)place + 1;
 }

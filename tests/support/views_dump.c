@@ -139,12 +139,11 @@ int main(int argc, char **argv)
     struct err err = {0};
     char *line = NULL;
     size_t cap = 0;
-    ssize_t len;
 
     struct views *v = views_open(&options, &err);
     if (!v || views_apply(v, NULL, &err) < 0)
         die("opening", &err);
-    while ((len = getline(&line, &cap, stdin)) > 0) {
+    while (getline(&line, &cap, stdin) > 0) {
         line[strcspn(line, "\n")] = '\0';
         if (strncmp(line, "event ", 6) == 0)
             feed(v, line + 6);
