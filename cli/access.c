@@ -98,6 +98,11 @@ char *access_views_path(const struct task *task)
     return buf_detach(&path);
 }
 
+bool access_views_are_in_file(const struct task *task)
+{
+    return strcmp(task->views, "sqlite") == 0;
+}
+
 int access_views_options(const struct task *task, const char *path, bool read_only,
                          struct views_options *ret, const char ***ret_names, struct err *err)
 {
@@ -110,7 +115,8 @@ int access_views_options(const struct task *task, const char *path, bool read_on
         names[i] = schema_name(task->features, i);
     *ret = (struct views_options){
         .engine = task->views,
-        .url = path,
+        .url = access_views_are_in_file(task) ? path : task->materialize_url,
+        .name = task->name,
         .sql_dir = task->sql_dir,
         .key = task->key,
         .label = task->label,
@@ -137,7 +143,7 @@ int access_open_views(struct access *a, struct err *err)
     char *path = access_views_path(a->task);
     int rc = 0;
 
-    if (access(path, F_OK) != 0) {
+    if (access_views_are_in_file(a->task) && access(path, F_OK) != 0) {
         rc = err_set(err, ERR_NOT_FOUND, "%s is not there; name the task's folder with --data",
                      path);
         goto out;

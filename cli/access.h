@@ -8,6 +8,7 @@
 #ifndef OXBOW_CLI_ACCESS_H
 #define OXBOW_CLI_ACCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -73,6 +74,9 @@ void access_release(struct access *a);
 int access_views_options(const struct task *task, const char *path, bool read_only,
                          struct views_options *ret, const char ***ret_names,
                          struct err *err) MUST_CHECK;
+
+/* False when the view engine is a server: then it has no file. */
+bool access_views_are_in_file(const struct task *task);
 
 /* <data_dir>/<task>.db, to be freed. */
 char *access_views_path(const struct task *task);

@@ -11,10 +11,12 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "bus/bus_places.h"
+#include "views/state_read.h"
 
 #define CONFIRMATIONS 10 /* times that an equation across stores is read again before it counts */
 #define CONFIRM_MS    300
 #define SETTLE_MS     200
+#define STEADY_MS     5000
 #define FIRST_ROW_MS  5000
 
 /* ---- Facts ---- */
@@ -99,8 +101,49 @@ static int read_models(struct facts *f, struct access *a, struct err *err)
     return rc;
 }
 
+/*
+ * What an engine that reads the bus by itself cannot know: views keeps it on the bus. Read before
+ * the engine's own counts, so that those can only be ahead.
+ */
+static int read_state(struct access *a, struct views_ledger *ret, struct err *err)
+{
+    const struct task *task = a->task;
+    struct state state;
+    uint64_t features, learning;
+
+    if (state_read_last_seq(a->bus, task->topics.features, &features, err) < 0 ||
+        state_read_last_seq(a->bus, task->topics.learning_queue, &learning, err) < 0 ||
+        state_read_newest(a->bus, task->name, a->incarnation, &state, err) < 0)
+        return err->code;
+    views_ledger_know(ret, "features_last", features);
+    views_ledger_know(ret, "learning_queue_last", learning);
+    views_ledger_know(ret, "outcomes_emitted", state.last[VIEWS_LEARNING_QUEUE]);
+    views_ledger_know(ret, "outcomes_bad_label", state.bad_label);
+    views_ledger_know(ret, "dead_letters", state.dead_letters);
+    return 0;
+}
+
+/* Both halves of the ledger: each member is known to one side only. */
+static int read_ledger_apart(struct facts *f, struct access *a, struct err *err)
+{
+    struct views_ledger ours;
+    const char *name;
+
+    views_ledger_hide_all(&ours);
+    if (read_state(a, &ours, err) < 0 || views_ledger(a->views, &f->ledger, err) < 0)
+        return err->code;
+    for (size_t i = 0; (name = views_ledger_field(&ours, i, NULL)); i++)
+        if (!views_ledger_hidden(&ours, name))
+            views_ledger_know(&f->ledger, name, views_ledger_get(&ours, name));
+    f->apart = true;
+    return 0;
+}
+
 static int read_ledger(struct facts *f, struct access *a, struct err *err)
 {
+    if (!views_is_fed(a->views))
+        return read_ledger_apart(f, a, err);
+
     int rc = views_pin(a->views, err);
 
     if (rc < 0)
@@ -136,6 +179,10 @@ static int read_bus(struct facts *f, struct access *a, struct err *err)
     f->topic[VIEWS_REQUESTS] = a->task->topics.requests;
     f->topic[VIEWS_OUTCOMES] = a->task->topics.outcomes;
     f->topic[VIEWS_PREDICTIONS] = a->task->topics.predictions;
+    if (f->apart) {
+        f->uncounted = true; /* nor is it known how much was read */
+        return 0;
+    }
     for (int i = 0; i < VIEWS_N_INPUTS; i++) {
         struct bus_marks marks;
         f->uncounted = !bus_can(a->bus, BUS_COUNTS);
@@ -228,9 +275,32 @@ int audit_judge(struct audit *audit, struct access *a, bool settled, struct err 
     return rc;
 }
 
+/*
+ * An engine that reads the bus by itself does not say what it has still to read: it counts as
+ * having read all when nothing has changed for a while.
+ */
+struct steady {
+    struct views_ledger ledger;
+    int64_t since_ms; /* 0: not seen yet */
+};
+
+static bool is_steady(struct steady *s, const struct facts *f)
+{
+    int64_t now = clock_mono_ms();
+
+    if (!f->apart)
+        return true;
+    if (!s->since_ms || memcmp(&s->ledger, &f->ledger, sizeof(s->ledger)) != 0) {
+        s->ledger = f->ledger;
+        s->since_ms = now;
+    }
+    return now - s->since_ms >= STEADY_MS;
+}
+
 int audit_settle(struct audit *audit, struct access *a, int64_t timeout_ms, struct err *err)
 {
     int64_t deadline = clock_mono_ms() + timeout_ms;
+    struct steady steady = {.since_ms = 0};
 
     for (;;) {
         struct in_flight flying;
@@ -239,7 +309,7 @@ int audit_settle(struct audit *audit, struct access *a, int64_t timeout_ms, stru
             return rc;
         if (rc == 0) {
             facts_in_flight(&audit->facts, &flying);
-            if (in_flight_none(&flying))
+            if (is_steady(&steady, &audit->facts) && in_flight_none(&flying))
                 return audit_judge(audit, a, true, err);
         }
         if (stop_requested())

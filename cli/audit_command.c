@@ -20,7 +20,10 @@ static void print_equation(const struct screen *screen, const struct equation *e
     if (e->subject[0])
         buf_printf(&words, "  (%s)", e->subject);
     buf_printf(&line, "  %-3s ", e->id);
-    screen_paint(screen, &line, holds ? SCREEN_GREEN : SCREEN_RED, holds ? "ok    " : "BROKEN");
+    if (e->hidden)
+        screen_paint(screen, &line, SCREEN_DIM, "hidden");
+    else
+        screen_paint(screen, &line, holds ? SCREEN_GREEN : SCREEN_RED, holds ? "ok    " : "BROKEN");
     buf_printf(&line, " %-72s ", buf_str(&words));
     equation_figures(e, &line);
     if (!holds)
@@ -38,8 +41,15 @@ static void print_text(const struct audit *audit, const struct access *a, const 
 
     screen_init(&screen, stdout);
     printf("task %s, incarnation %s\n", a->task->name, a->incarnation);
-    for (size_t i = 0; i < audit->n_equations; i++)
+    bool hidden = false;
+    for (size_t i = 0; i < audit->n_equations; i++) {
         print_equation(&screen, &audit->equation[i]);
+        hidden = hidden || audit->equation[i].hidden;
+    }
+    if (hidden)
+        printf("  hidden by this engine: %s does not say how often a message came, so what needs "
+               "that is not checked\n",
+               a->task->views);
     if (audit->facts.uncounted)
         printf("  E9  cannot be checked on the %s bus: its offsets have holes, so nobody knows how "
                "many messages there ever were\n",
@@ -59,6 +69,24 @@ static void print_text(const struct audit *audit, const struct access *a, const 
     screen_release(&screen);
 }
 
+/* "E1","E9": which equations could not be checked. */
+static void append_unchecked(const struct audit *audit, struct buf *out)
+{
+    const char *last = "";
+
+    buf_byte(out, '[');
+    for (size_t i = 0; i < audit->n_equations; i++) {
+        const struct equation *e = &audit->equation[i];
+        if (!e->hidden || strcmp(e->id, last) == 0)
+            continue;
+        buf_printf(out, "%s\"%s\"", *last ? "," : "", e->id);
+        last = e->id;
+    }
+    if (audit->facts.uncounted)
+        buf_printf(out, "%s\"E9\"", *last ? "," : "");
+    buf_byte(out, ']');
+}
+
 static void append_equation(const struct equation *e, struct buf *out)
 {
     struct buf words = BUF_INIT;
@@ -68,9 +96,14 @@ static void append_equation(const struct equation *e, struct buf *out)
     json_write_string(out, e->subject, strlen(e->subject));
     buf_text(out, ",\"text\":");
     json_write_string(out, words.data, words.len);
-    buf_printf(out, ",\"left\":%" PRId64 ",\"relation\":\"%s\",\"right\":%" PRId64 ",\"holds\":%s}",
-               equation_left(e), e->at_most ? "<=" : "=", equation_right(e),
-               equation_holds(e) ? "true" : "false");
+    if (e->hidden)
+        buf_printf(out, ",\"left\":null,\"relation\":\"%s\",\"right\":null,\"holds\":null}",
+                   e->at_most ? "<=" : "=");
+    else
+        buf_printf(out,
+                   ",\"left\":%" PRId64 ",\"relation\":\"%s\",\"right\":%" PRId64 ",\"holds\":%s}",
+                   equation_left(e), e->at_most ? "<=" : "=", equation_right(e),
+                   equation_holds(e) ? "true" : "false");
     buf_release(&words);
 }
 
@@ -93,7 +126,9 @@ static void print_json(const struct audit *audit, const struct access *a, const 
             buf_byte(&out, ',');
         append_equation(&audit->equation[i], &out);
     }
-    buf_printf(&out, "],\"unchecked\":[%s],\"deep\":[", audit->facts.uncounted ? "\"E9\"" : "");
+    buf_text(&out, "],\"unchecked\":");
+    append_unchecked(audit, &out);
+    buf_text(&out, ",\"deep\":[");
     for (size_t i = 0; i < audit->n_findings; i++) {
         buf_printf(&out, "%s{\"holds\":%s,\"text\":", i ? "," : "",
                    audit->finding[i].holds ? "true" : "false");

@@ -92,64 +92,116 @@ static void right(struct equation *e, const char *name, uint64_t value)
     e->right[e->n_right++] = (struct equation_term){.name = name, .value = value};
 }
 
+/* A member of the ledger, which the engine may hide. */
+static struct equation_term known(struct equation *e, const char *name,
+                                  const struct views_ledger *l, const char *field)
+{
+    struct equation_term term = {.name = name, .hidden = views_ledger_hidden(l, field)};
+
+    if (!term.hidden)
+        term.value = views_ledger_get(l, field);
+    e->hidden = e->hidden || term.hidden;
+    return term;
+}
+
+static void left_of(struct equation *e, const char *name, const struct views_ledger *l,
+                    const char *field)
+{
+    e->left[e->n_left++] = known(e, name, l, field);
+}
+
+static void right_of(struct equation *e, const char *name, const struct views_ledger *l,
+                     const char *field)
+{
+    e->right[e->n_right++] = known(e, name, l, field);
+}
+
 static void add_requests(struct list *list, const struct views_ledger *l)
 {
     struct equation *e = add(list, "E1", "");
-    left(e, "requests read", l->requests_read);
-    right(e, "new", l->requests_new);
-    right(e, "duplicate", l->requests_duplicate);
-    right(e, "dead", l->requests_dead);
+    left_of(e, "requests read", l, "requests_read");
+    right_of(e, "new", l, "requests_new");
+    right_of(e, "duplicate", l, "requests_duplicate");
+    right_of(e, "dead", l, "requests_dead");
 
     e = add(list, "E2", "");
-    left(e, "requests new", l->requests_new);
-    right(e, "predicted", l->requests_predicted);
-    right(e, "pending", l->requests_pending);
-    right(e, "expired", l->requests_expired);
-    right(e, "refused", l->requests_refused);
+    left_of(e, "requests new", l, "requests_new");
+    right_of(e, "predicted", l, "requests_predicted");
+    right_of(e, "pending", l, "requests_pending");
+    right_of(e, "expired", l, "requests_expired");
+    right_of(e, "refused", l, "requests_refused");
 }
 
 static void add_predictions(struct list *list, const struct views_ledger *l)
 {
     struct equation *e = add(list, "E3", "");
-    left(e, "predictions read", l->predictions_read);
-    right(e, "first", l->predictions_first);
-    right(e, "duplicate", l->predictions_duplicate);
-    right(e, "orphan", l->predictions_orphan);
-    right(e, "dead", l->predictions_dead);
+    left_of(e, "predictions read", l, "predictions_read");
+    right_of(e, "first", l, "predictions_first");
+    right_of(e, "duplicate", l, "predictions_duplicate");
+    right_of(e, "orphan", l, "predictions_orphan");
+    right_of(e, "dead", l, "predictions_dead");
 
     e = add(list, "E3", "");
-    left(e, "predictions first", l->predictions_first);
-    right(e, "requests predicted", l->requests_predicted);
+    left_of(e, "predictions first", l, "predictions_first");
+    right_of(e, "requests predicted", l, "requests_predicted");
 }
 
-static void add_outcomes(struct list *list, const struct views_ledger *l)
+/* The same terms either way round: what has an end must not be more than what has begun. */
+static void add_fates(struct equation *e, const struct views_ledger *l, bool at_most, bool settled)
 {
+    void (*whole)(struct equation *, const char *, const struct views_ledger *, const char *) =
+        at_most ? right_of : left_of;
+    void (*part)(struct equation *, const char *, const struct views_ledger *, const char *) =
+        at_most ? left_of : right_of;
+
+    whole(e, "outcomes new", l, "outcomes_new");
+    part(e, "emitted", l, "outcomes_emitted");
+    part(e, "waiting", l, "outcomes_waiting");
+    part(e, "expired", l, "outcomes_expired");
+    part(e, "bad label", l, "outcomes_bad_label");
+    part(e, "refused", l, "outcomes_refused");
+    e->across = at_most;
+    e->at_most = at_most && !settled;
+}
+
+static void add_outcomes(struct list *list, const struct facts *f, bool settled)
+{
+    const struct views_ledger *l = &f->ledger;
     struct equation *e = add(list, "E4", "");
-    left(e, "outcomes read", l->outcomes_read);
-    right(e, "new", l->outcomes_new);
-    right(e, "duplicate", l->outcomes_duplicate);
-    right(e, "dead", l->outcomes_dead);
+    left_of(e, "outcomes read", l, "outcomes_read");
+    right_of(e, "new", l, "outcomes_new");
+    right_of(e, "duplicate", l, "outcomes_duplicate");
+    right_of(e, "dead", l, "outcomes_dead");
 
-    e = add(list, "E5", "");
-    left(e, "outcomes new", l->outcomes_new);
-    right(e, "emitted", l->outcomes_emitted);
-    right(e, "waiting", l->outcomes_waiting);
-    right(e, "expired", l->outcomes_expired);
-    right(e, "bad label", l->outcomes_bad_label);
-    right(e, "refused", l->outcomes_refused);
+    add_fates(add(list, "E5", ""), l, f->apart, settled);
 }
 
-static void add_published(struct list *list, const struct views_ledger *l)
+static void add_published(struct list *list, const struct facts *f, bool settled)
 {
+    const struct views_ledger *l = &f->ledger;
     struct equation *e = add(list, "E6", "");
-    left(e, "emitted", l->outcomes_emitted);
-    right(e, "last of learning-queue", l->learning_queue_last);
 
+    if (!f->apart) {
+        left_of(e, "emitted", l, "outcomes_emitted");
+        right_of(e, "last of learning-queue", l, "learning_queue_last");
+        e = add(list, "E6", "");
+        left_of(e, "requests new", l, "requests_new");
+        left_of(e, "refused", l, "requests_refused");
+        e->left[1].minus = true;
+        right_of(e, "last of features", l, "features_last");
+        return;
+    }
+    left_of(e, "last of learning-queue", l, "learning_queue_last");
+    right_of(e, "emitted", l, "outcomes_emitted");
+    e->across = true;
+    e->at_most = !settled;
     e = add(list, "E6", "");
-    left(e, "requests new", l->requests_new);
-    left(e, "refused", l->requests_refused);
-    e->left[1].minus = true;
-    right(e, "last of features", l->features_last);
+    left_of(e, "last of features", l, "features_last");
+    right_of(e, "requests new", l, "requests_new");
+    right_of(e, "refused", l, "requests_refused");
+    e->right[1].minus = true;
+    e->across = true;
+    e->at_most = !settled;
 }
 
 static void add_model(struct list *list, const struct facts *f, const struct facts_model *m,
@@ -194,8 +246,8 @@ struct equation *equations_make(const struct facts *f, bool settled, size_t *ret
 
     add_requests(&list, &f->ledger);
     add_predictions(&list, &f->ledger);
-    add_outcomes(&list, &f->ledger);
-    add_published(&list, &f->ledger);
+    add_outcomes(&list, f, settled);
+    add_published(&list, f, settled);
     for (size_t i = 0; i < f->n_models; i++)
         if (f->model[i].version[0])
             add_model(&list, f, &f->model[i], settled);
@@ -238,7 +290,7 @@ bool equation_holds(const struct equation *e)
     int64_t l = equation_left(e);
     int64_t r = equation_right(e);
 
-    return e->at_most ? l <= r : l == r;
+    return e->hidden || (e->at_most ? l <= r : l == r);
 }
 
 static void words(const struct equation_term *term, size_t n, struct buf *out)
@@ -255,7 +307,10 @@ static void figures(const struct equation_term *term, size_t n, struct buf *out)
     for (size_t i = 0; i < n; i++) {
         if (i)
             buf_text(out, term[i].minus ? " - " : " + ");
-        buf_printf(out, "%llu", (unsigned long long)term[i].value);
+        if (term[i].hidden)
+            buf_text(out, "hidden");
+        else
+            buf_printf(out, "%llu", (unsigned long long)term[i].value);
     }
 }
 

@@ -34,6 +34,9 @@ struct facts {
      * most, and 0 only when it has read all. */
     bool uncounted;
     uint64_t unread[VIEWS_N_INPUTS];
+    /* The view engine reads the bus by itself, and nobody knows how far it has come: `unread` is 0,
+     * and what views has published may be a moment behind what the engine has taken in. */
+    bool apart;
     uint64_t queue_first; /* seq of the oldest kept row of learning-queue; 0: there is none */
 };
 
@@ -56,6 +59,7 @@ struct equation_term {
     const char *name;
     uint64_t value;
     bool minus;
+    bool hidden; /* by the engine: `value` means nothing */
 };
 
 struct equation {
@@ -67,6 +71,7 @@ struct equation {
     size_t n_right;
     bool at_most; /* left ≤ right; else left = right */
     bool across;  /* its terms come from several stores, read one after the other */
+    bool hidden;  /* the engine hides one of its terms: it can be neither right nor wrong */
 };
 
 /*
@@ -78,11 +83,12 @@ struct equation *equations_make(const struct facts *f, bool settled, size_t *ret
 
 int64_t equation_left(const struct equation *e);
 int64_t equation_right(const struct equation *e);
+/* True also for one that is hidden. */
 bool equation_holds(const struct equation *e);
 
 /* "read = new + duplicate + dead" */
 void equation_words(const struct equation *e, struct buf *out);
-/* "100 = 98 + 2 + 0" */
+/* "100 = 98 + 2 + 0"; "hidden" for a term that is */
 void equation_figures(const struct equation *e, struct buf *out);
 
 #endif

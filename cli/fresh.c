@@ -12,6 +12,7 @@
 #include "base/uuid.h"
 #include "paths.h"
 #include "store/store.h"
+#include "views/state_read.h"
 #include "views/views.h"
 
 /* Deletes `<path><suffix>` if it is there. */
@@ -90,13 +91,51 @@ static int open_own_bus(const struct task *task, struct bus **ret, struct err *e
 
 static int delete_topics(const struct task *task, struct bus *bus, struct err *err)
 {
-    const char *const topics[] = {task->topics.features,    task->topics.learning_queue,
-                                  task->topics.predictions, task->topics.dead_letters,
-                                  task->topics.requests,    task->topics.outcomes};
+    char *state = state_topic(task->name);
+    const char *const topics[] = {task->topics.features,
+                                  task->topics.learning_queue,
+                                  task->topics.predictions,
+                                  task->topics.dead_letters,
+                                  task->topics.requests,
+                                  task->topics.outcomes,
+                                  state};
     int rc = 0;
 
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && rc == 0; i++)
         rc = bus_topic_delete(bus, topics[i], err);
+    free(state);
+    return rc;
+}
+
+/* What Materialize has is dropped before the topics are deleted that its sources read. */
+static int renew_server(const struct task *task, const char *id, struct err *err)
+{
+    struct views_options options;
+    const char **names;
+
+    int rc = access_views_options(task, "", false, &options, &names, err);
+    if (rc < 0)
+        return rc;
+    struct views *v = views_open(&options, err);
+    free(names);
+    if (!v)
+        return err->code;
+    rc = views_wipe(v, err);
+    if (rc == 0)
+        rc = views_incarnation_set(v, id, err);
+    views_close(v);
+    return rc;
+}
+
+static int renew_file(const struct task *task, const char *path, const char *id, struct err *err)
+{
+    struct buf fresh = BUF_INIT;
+
+    buf_printf(&fresh, "%s.new", path);
+    int rc = make_database(task, buf_str(&fresh), id, err);
+    if (rc == 0)
+        rc = swap_databases(path, buf_str(&fresh), err);
+    buf_release(&fresh);
     return rc;
 }
 
@@ -120,13 +159,11 @@ int fresh_begin(const struct task *task, struct err *err)
         .backend = task->store, .url = task->redis_url, .task = task->name, .client = "oxbow"};
     char id[UUID_TEXT_LEN + 1];
     char *path = access_views_path(task);
-    struct buf fresh = BUF_INIT;
     struct buf lock = BUF_INIT;
     struct store *st = NULL;
     struct bus *bus = NULL;
     int lock_fd = -1;
 
-    buf_printf(&fresh, "%s.new", path);
     buf_printf(&lock, "%s.lock", path);
     int rc = paths_make_dir(task->data_dir, err);
     if (rc < 0)
@@ -145,9 +182,8 @@ int fresh_begin(const struct task *task, struct err *err)
     if (rc < 0)
         goto out;
     uuid_new(id);
-    rc = make_database(task, buf_str(&fresh), id, err);
-    if (rc == 0)
-        rc = swap_databases(path, buf_str(&fresh), err);
+    rc = access_views_are_in_file(task) ? renew_file(task, path, id, err)
+                                        : renew_server(task, id, err);
     if (rc == 0)
         rc = replace_incarnation(st, id, err);
     if (rc == 0 && bus)
@@ -158,7 +194,6 @@ out:
     if (lock_fd >= 0)
         close(lock_fd);
     buf_release(&lock);
-    buf_release(&fresh);
     free(path);
     return rc;
 }

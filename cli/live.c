@@ -235,6 +235,14 @@ static bool views_has_read(struct live *live, const char *topic)
     return is_known && at_end;
 }
 
+/* Where the engine does not say how many were read, those that were new. */
+static uint64_t events_of(const struct views_ledger *l)
+{
+    if (views_ledger_hidden(l, "requests_read"))
+        return l->requests_new + l->outcomes_new;
+    return l->requests_read + l->outcomes_read;
+}
+
 static void read_status(struct live *live)
 {
     struct live_view *view = &live->view;
@@ -242,7 +250,7 @@ static void read_status(struct live *live)
     const char *const topic[2] = {live->access.task->topics.requests,
                                   live->access.task->topics.outcomes};
 
-    uint64_t events = view->status.ledger.requests_read + view->status.ledger.outcomes_read;
+    uint64_t events = events_of(&view->status.ledger);
     int64_t then = view->status.ledger_ms;
     view->reachable = status_read(live->access.store, &view->status, live->lag, &err) == 0;
     for (size_t i = 0; view->reachable && i < 2; i++) {
@@ -255,7 +263,7 @@ static void read_status(struct live *live)
     view->lag_p50_ms = status_lag_ms(live->lag, 50);
     view->lag_p99_ms = status_lag_ms(live->lag, 99);
     const struct views_ledger *ledger = &view->status.ledger;
-    uint64_t now_events = ledger->requests_read + ledger->outcomes_read;
+    uint64_t now_events = events_of(ledger);
     int64_t now = view->status.ledger_ms;
     if (then && now > then && now_events >= events)
         view->events_per_s = (double)(now_events - events) * 1000 / (double)(now - then);

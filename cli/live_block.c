@@ -66,7 +66,8 @@ static void draw_totals(const struct live_view *view, struct buf *out)
 
     buf_printf(out, " in progress %s   completed %s   bad labels %s   dead %s",
                figure_count(t.in_progress, a), figure_count(t.completed, b),
-               figure_count(l->outcomes_bad_label, c), figure_count(t.dead, d));
+               figure_count(l->outcomes_bad_label, c),
+               views_ledger_hidden(l, "requests_dead") ? "-" : figure_count(t.dead, d));
     if (view->status.backlog && view->task &&
         view->status.backlog > (uint64_t)view->task->max_backlog)
         buf_printf(out, "   the simulator waits: %s in the queue",

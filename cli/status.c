@@ -62,9 +62,12 @@ static void read_views(const struct json_value *status, int64_t time_ms, struct 
     if (!json_get(status, "ledger", &ledger))
         return;
     s->ledger_ms = time_ms;
+    views_ledger_hide_all(&s->ledger); /* what the engine hides is null */
     const char *name;
+    struct json_value v;
     for (size_t i = 0; (name = views_ledger_field(&s->ledger, i, NULL)); i++)
-        views_ledger_set(&s->ledger, i, get_count(&ledger, name));
+        if (json_get(&ledger, name, &v) && v.type != JSON_NULL)
+            views_ledger_know(&s->ledger, name, get_count(&ledger, name));
 }
 
 static void read_learner(const struct json_value *status, struct status *s)

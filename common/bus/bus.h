@@ -133,7 +133,7 @@ struct bus_options {
     bus_delivery_fn delivered; /* may be NULL: then only bus_flush() reports failures */
     void *delivered_ctx;
     /*
-     * For servers whose topics are not apart by `prefix` (Kafka); others ignore these three, and
+     * For servers whose topics are not apart by `prefix` (Kafka); others ignore the first two, and
      * each may be NULL. `task` is part of the names of groups. Every message that is published
      * carries `incarnation` as header BUS_INCARNATION. `transaction` names the one writer of
      * transactions: a later one of that name shuts an earlier one out.

@@ -24,6 +24,8 @@ static struct bus *memory_open(const struct bus_options *options, struct err *er
     struct memory_bus *bus = mem_zalloc(1, sizeof(*bus));
     bus->server = memory_server_get(options->prefix ? options->prefix : "");
     bus->max_message = (size_t)max_message;
+    if (options->transaction)
+        memory_tx_own(bus, options->transaction);
     return &bus->base;
 }
 
@@ -34,6 +36,7 @@ static void memory_close(struct bus *base)
     pthread_mutex_lock(&bus->server->mutex);
     memory_entry_unref(bus->last);
     pthread_mutex_unlock(&bus->server->mutex);
+    memory_tx_release(bus);
     free(bus->done);
     free(bus);
 }
@@ -74,10 +77,19 @@ static int memory_delete(struct bus *base, const char *topic, struct err *err)
 
 static void tell_done(struct memory_bus *bus)
 {
+    struct err aborted;
+
+    err_set(&aborted, ERR_CONFLICT, "the transaction was aborted");
     for (size_t i = 0; i < bus->n_done; i++)
         bus_tell_delivered(&bus->base, bus->done[i].opaque, bus->done[i].result, &bus->done[i].pos,
-                           NULL);
+                           bus->done[i].result < 0 ? &aborted : NULL);
     bus->n_done = 0;
+}
+
+void memory_done_add(struct memory_bus *bus, void *opaque, int result, struct bus_id id)
+{
+    bus->done = mem_realloc(bus->done, bus->n_done + 1, sizeof(*bus->done));
+    bus->done[bus->n_done++] = (struct memory_done){opaque, result, bus_id_to_pos(id)};
 }
 
 static int memory_publish(struct bus *base, const struct bus_record *rec, struct err *err)
@@ -98,14 +110,17 @@ static int memory_publish(struct bus *base, const struct bus_record *rec, struct
     int rc = bus_partition_check(rec->partition, err);
     if (rc)
         return rc;
+    if (bus->in_tx) {
+        memory_tx_hold(bus, rec);
+        return 0;
+    }
 
     pthread_mutex_lock(&bus->server->mutex);
     int result = memory_topic_append(memory_topic_get(bus->server, rec->topic), rec, &id);
     pthread_cond_broadcast(&bus->server->changed);
     pthread_mutex_unlock(&bus->server->mutex);
 
-    bus->done = mem_realloc(bus->done, bus->n_done + 1, sizeof(*bus->done));
-    bus->done[bus->n_done++] = (struct memory_done){rec->opaque, result, bus_id_to_pos(id)};
+    memory_done_add(bus, rec->opaque, result, id);
     if (bus->n_done >= TELL_MESSAGES)
         tell_done(bus);
     return 0;
@@ -248,10 +263,10 @@ const struct bus_backend bus_backend_memory = {
     .publish = memory_publish,
     .poll_deliveries = memory_poll_deliveries,
     .flush = memory_flush,
-    .tx_begin = NULL,
-    .tx_send_positions = NULL,
-    .tx_commit = NULL,
-    .tx_abort = NULL,
+    .tx_begin = memory_tx_begin,
+    .tx_send_positions = memory_tx_send_positions,
+    .tx_commit = memory_tx_commit,
+    .tx_abort = memory_tx_abort,
     .reader_open = memory_reader_open,
     .reader_assign = memory_reader_assign,
     .reader_pause = memory_reader_pause,

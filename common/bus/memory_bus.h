@@ -4,6 +4,10 @@
  * topics, which live until the process ends or bus_topic_delete(): so a test
  * can close a service and start it again.
  *
+ * A transaction is a list of records that are appended together, under the
+ * mutex, when it is committed. Opening with a name for transactions shuts out the
+ * bus that was opened with the same one before, as Kafka does.
+ *
  * One mutex guards everything; one condition tells waiting readers of new
  * messages. Entries are counted references, so that a message that was handed
  * out survives its trimming until the reader's next call.
@@ -61,13 +65,35 @@ struct memory_server {
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* on the monotonic clock */
     struct memory_topic *topics;
+    struct memory_owner *owners;
     struct memory_server *next;
+};
+
+/* A message of an open transaction: a copy of what was published. */
+struct memory_held {
+    struct bus_record rec; /* its bytes are those of `copy` */
+    char *topic;
+    struct memory_entry *copy;
+    struct memory_held *next;
+};
+
+/* The newest writer with a name for transactions, on one server. */
+struct memory_owner {
+    char *id;
+    uint64_t epoch;
+    struct memory_owner *next;
 };
 
 struct memory_bus {
     struct bus base;
     struct memory_server *server;
     size_t max_message;
+    struct memory_owner *owner; /* NULL: opened without a name for transactions */
+    uint64_t epoch;             /* of this bus: fenced when the owner has a greater one */
+    bool in_tx;
+    struct memory_held *held, *last_held; /* published in the transaction, in order */
+    struct bus_reader **senders;          /* group members whose positions it commits */
+    size_t n_senders;
     struct memory_done *done; /* delivered and not told yet */
     size_t n_done;
     struct memory_entry *last; /* what bus_last() points to */
@@ -96,8 +122,27 @@ uint32_t memory_group_deliver(struct memory_group *g, struct bus_id id, const ch
 /* False when it was not pending. */
 bool memory_group_ack(struct memory_group *g, struct bus_id id);
 
+/* A copy of the record's bytes. */
+struct memory_entry *memory_entry_new(const struct bus_record *rec, struct bus_id id);
 void memory_entry_unref(struct memory_entry *e); /* NULL is fine */
 struct bus_msg memory_entry_msg(const struct memory_entry *e, const char *topic);
+
+/* ---- memory_tx.c ---- */
+
+/* Becomes the writer of that name, shutting out the one before. */
+void memory_tx_own(struct memory_bus *bus, const char *id);
+/* Keeps a copy of the record for the commit. */
+void memory_tx_hold(struct memory_bus *bus, const struct bus_record *rec);
+void memory_tx_release(struct memory_bus *bus);
+int memory_tx_begin(struct bus *base, struct err *err);
+int memory_tx_send_positions(struct bus *base, struct bus_reader *member, struct err *err);
+int memory_tx_commit(struct bus *base, int timeout_ms, struct err *err);
+int memory_tx_abort(struct bus *base, struct err *err);
+
+/* ---- memory.c ---- */
+
+/* The publisher hears of the message with the next poll. */
+void memory_done_add(struct memory_bus *bus, void *opaque, int result, struct bus_id id);
 
 /* ---- memory_read.c: the slots ---- */
 

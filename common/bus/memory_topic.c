@@ -34,7 +34,7 @@ struct memory_server *memory_server_get(const char *prefix)
 
 /* ---- Entries ---- */
 
-static struct memory_entry *entry_new(const struct bus_record *rec, struct bus_id id)
+struct memory_entry *memory_entry_new(const struct bus_record *rec, struct bus_id id)
 {
     struct memory_entry *e = mem_zalloc(1, sizeof(*e));
 
@@ -165,7 +165,7 @@ int memory_topic_append(struct memory_topic *t, const struct bus_record *rec, st
         t->cap = t->cap ? t->cap * 2 : 64;
         t->entries = mem_realloc(t->entries, t->cap, sizeof(struct memory_entry *));
     }
-    t->entries[t->n++] = entry_new(rec, id);
+    t->entries[t->n++] = memory_entry_new(rec, id);
     t->last = id;
     t->added++;
     return 0;

@@ -79,6 +79,18 @@ static int check_topics(struct reader *r)
     return 0;
 }
 
+/* Materialize reads Kafka by itself; "memory" is for tests, which stand in for that. */
+static int check_engines(struct reader *r)
+{
+    const struct task *task = r->task;
+
+    if (strcmp(task->views, "materialize") != 0 || strcmp(task->bus, "redis") != 0)
+        return 0;
+    return task_refuse(r, "views",
+                       "\"materialize\" needs the kafka bus, which it reads by itself; write "
+                       "\"bus\": \"kafka\", or \"views\": \"sqlite\"");
+}
+
 static int check_label(struct reader *r)
 {
     const struct task *task = r->task;
@@ -126,6 +138,8 @@ struct task *task_load(const char *path, struct err *err)
     if (!code)
         code = check_topics(&r);
     if (!code)
+        code = check_engines(&r);
+    if (!code)
         code = check_label(&r);
     if (!code && task->exactly_once && strcmp(task->bus, "kafka") != 0)
         code = task_refuse(&r, "exactly_once",
@@ -162,6 +176,8 @@ void task_free(struct task *task)
     free(task->views);
     free(task->store);
     free(task->redis_url);
+    free(task->materialize_url);
+    free(task->materialize_brokers);
     free(task->kafka.brokers);
     free(task->kafka.topic_prefix);
     for (size_t i = 0; i < task->kafka.n_properties; i++)

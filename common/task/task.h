@@ -10,9 +10,9 @@
  *
  * The environment overrides addresses and engines, so that one file runs
  * everywhere: OXBOW_BUS, OXBOW_VIEWS, OXBOW_REDIS_URL, OXBOW_KAFKA_BROKERS,
- * OXBOW_KAFKA_PROPERTIES (name=value, with semicolons between), OXBOW_DATA_DIR,
- * OXBOW_DURABILITY, OXBOW_LOG_LEVEL. One that is set but empty is as if it were
- * not; a bad value is refused with the variable's name in place of the path.
+ * OXBOW_KAFKA_PROPERTIES (name=value, with semicolons between), OXBOW_MATERIALIZE_URL,
+ * OXBOW_MATERIALIZE_BROKERS, OXBOW_DATA_DIR, OXBOW_DURABILITY, OXBOW_LOG_LEVEL. One that is set but
+ * empty is as if it were not; a bad value is refused with the variable's name in place of the path.
  *
  * The options, with their ranges and defaults, are the table in task_options.c;
  * task_describe_options() prints it and config/taxi.json shows each of them.
@@ -64,6 +64,8 @@ struct task {
     char *views;     /* engine of views.h */
     char *store;     /* backend of store.h: "redis", or "memory" together with the memory bus */
     char *redis_url; /* for the bus and the store */
+    char *materialize_url;
+    char *materialize_brokers; /* NULL: as the bus has them */
 
     struct {
         char *brokers;      /* host:port,host:port */
@@ -98,6 +100,8 @@ struct task {
     int64_t stream_keep_rows; /* messages kept on a topic after every required reader has passed */
     int64_t rebuild_rows; /* the same for learning-queue: how far back a version can be rebuilt */
     int64_t reconcile_seconds; /* how long published rows are kept to be published again */
+    int64_t dedupe_seconds;    /* Materialize: how long a published key is remembered, */
+    int64_t dedupe_keys;       /* and how many of them a topic */
     int64_t versions_kept;     /* newest versions of a model that are kept, see store_prune() */
     int64_t max_model_bytes;   /* of one model, in memory and in the store */
     int64_t max_categories;    /* a feature */

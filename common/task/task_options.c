@@ -21,8 +21,7 @@
 static const char *const kinds[] = {"regression", NULL};
 static const char *const later_kinds[] = {"binary_classification", NULL};
 static const char *const buses[] = {"redis", "kafka", "memory", NULL};
-static const char *const engines[] = {"sqlite", NULL};
-static const char *const later_engines[] = {"materialize", NULL};
+static const char *const engines[] = {"sqlite", "materialize", NULL};
 static const char *const starts[] = {
     [TASK_START_OLDEST] = "oldest", [TASK_START_NEWEST] = "newest", NULL};
 static const char *const durabilities[] = {
@@ -48,6 +47,24 @@ static const char *check_url(const char *s)
     bool is_good = (strncmp(s, "redis://", 8) == 0 && s[8]) || strncmp(s, "unix:///", 8) == 0;
 
     return is_good ? NULL : "redis://[user:password@]host[:port][/db] or unix:///path";
+}
+
+static const char *check_postgres_url(const char *s)
+{
+    bool is_good = (strncmp(s, "postgres://", 11) == 0 && s[11]) ||
+                   (strncmp(s, "postgresql://", 13) == 0 && s[13]);
+
+    return is_good ? NULL : "postgres://[user[:password]@]host[:port][/database][?sslmode=...]";
+}
+
+/* host:port[,host:port...], with nothing that would need quoting in SQL. */
+static const char *check_sql_brokers(const char *s)
+{
+    bool is_good = *s && *s != ',' && strlen(s) < 1000;
+
+    for (; *s && is_good; s++)
+        is_good = isascii(*s) && (isalnum((unsigned char)*s) || strchr(".-_:[],", *s));
+    return is_good ? NULL : "host:port, or several with commas between them";
 }
 
 static const char *check_brokers(const char *s)
@@ -137,7 +154,6 @@ static const struct task_option options[] = {
      .fallback = "\"sqlite\"",
      AT(views),
      .choices = engines,
-     .later = later_engines,
      .environment = "OXBOW_VIEWS",
      .help = "The engine that runs the task's SQL."},
     {.name = "redis_url",
@@ -184,6 +200,20 @@ static const struct task_option options[] = {
      .fallback = "false",
      AT(exactly_once),
      .help = "Predictions and consumed positions in one transaction; needs bus \"kafka\"."},
+    {.name = "materialize_url",
+     .type = OPTION_TEXT,
+     .fallback = "\"postgres://materialize@127.0.0.1:6875/materialize\"",
+     AT(materialize_url),
+     .check = check_postgres_url,
+     .is_secret = true,
+     .environment = "OXBOW_MATERIALIZE_URL",
+     .help = "Where Materialize is, with \"views\": \"materialize\"."},
+    {.name = "materialize_brokers",
+     .type = OPTION_TEXT,
+     AT(materialize_brokers),
+     .check = check_sql_brokers,
+     .environment = "OXBOW_MATERIALIZE_BROKERS",
+     .help = "Kafka's brokers as Materialize reaches them; null: as the bus does."},
     {.name = "data_dir",
      .type = OPTION_TEXT,
      .fallback = "\"oxbow-data\"",
@@ -316,6 +346,20 @@ static const struct task_option options[] = {
      AT(reconcile_seconds),
      RANGE(1, 3600),
      .help = "Published rows are kept this long, in case a killed Redis has forgotten them."},
+    {.name = "dedupe_window.seconds",
+     .type = OPTION_COUNT,
+     .fallback = "86400",
+     AT(dedupe_seconds),
+     RANGE(60, 31536000),
+     .help =
+         "With Materialize: a request or outcome older than this is not looked at any more, and "
+         "a key that was published within it is not published again."},
+    {.name = "dedupe_window.keys",
+     .type = OPTION_COUNT,
+     .fallback = "10000000",
+     AT(dedupe_keys),
+     RANGE(1000, BILLION),
+     .help = "And so many keys a topic are remembered at most, of 40 bytes each."},
     {.name = "models",
      .type = OPTION_MODELS,
      REQUIRED,

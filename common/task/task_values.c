@@ -67,7 +67,7 @@ static int read_text(struct reader *r, const struct task_option *o, const char *
     if (wanted) {
         free(text);
         /* The value of an address is not shown: it may hold a password. */
-        return o->is_secret ? task_refuse(r, path, "is no address of Redis; write %s", wanted)
+        return o->is_secret ? task_refuse(r, path, "is no such address; write %s", wanted)
                             : task_wrong_type(r, path, wanted, v);
     }
     set_text(field, text);

@@ -471,6 +471,7 @@ const struct views_backend views_sqlite = {
     .incarnation = sqlite_incarnation,
     .incarnation_set = sqlite_incarnation_set,
     .announce = sqlite_announce,
+    .wipe = NULL,
 
     .ingest = sqlite_ingest,
     .position = sqlite_position,

@@ -7,17 +7,15 @@
  * one transaction. Tables that the task keeps (running sums, say) are written as
  * CREATE TABLE IF NOT EXISTS, and keep their rows.
  */
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "views/sql_files.h"
 #include "views/sqlite_internal.h"
+#include "views/views_check.h"
 
-#define FORMAT    "1" /* of the tables below */
-#define SQL_MAX   (1 << 20)
-#define SQL_FILES 256
+#define FORMAT "1" /* of the tables below */
 
 static const char TABLES[] =
     "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -57,78 +55,6 @@ int sqlite_schema_create(struct sqlite_views *s, struct err *err)
     return code;
 }
 
-/* ---- The task's files ---- */
-
-struct sql_file {
-    char *name;
-    struct buf text;
-};
-
-struct sql_files {
-    struct sql_file *file;
-    size_t n;
-};
-
-static void files_release(struct sql_files *files)
-{
-    for (size_t i = 0; i < files->n; i++) {
-        free(files->file[i].name);
-        buf_release(&files->file[i].text);
-    }
-    free(files->file);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct sql_file *)a)->name, ((const struct sql_file *)b)->name);
-}
-
-static int read_file(const char *dir, struct sql_file *file, struct err *err)
-{
-    struct buf path = BUF_INIT;
-    int code = 0;
-
-    buf_printf(&path, "%s/%s", dir, file->name);
-    FILE *f = fopen(path.data, "re");
-    if (!f)
-        code = err_set(err, ERR_IO, "cannot read %s: %s", path.data, strerror(errno));
-    else {
-        size_t n = fread(buf_reserve(&file->text, SQL_MAX), 1, SQL_MAX, f);
-        file->text.len = n;
-        file->text.data[n] = '\0';
-        if (n == SQL_MAX)
-            code = err_set(err, ERR_TOO_LARGE, "%s is over 1 MB", path.data);
-        fclose(f);
-    }
-    buf_release(&path);
-    return code;
-}
-
-static int files_read(const char *dir, struct sql_files *files, struct err *err)
-{
-    DIR *d = opendir(dir);
-    const struct dirent *entry;
-    int code = 0;
-
-    if (!d)
-        return err_set(err, ERR_NOT_FOUND, "cannot read the task's SQL in %s: %s", dir,
-                       strerror(errno));
-    files->file = mem_zalloc(SQL_FILES, sizeof(*files->file));
-    while ((entry = readdir(d)) && files->n < SQL_FILES) {
-        size_t len = strlen(entry->d_name);
-        if (len > 4 && strcmp(entry->d_name + len - 4, ".sql") == 0)
-            files->file[files->n++].name = mem_strdup(entry->d_name);
-    }
-    closedir(d);
-    if (files->n == 0)
-        return err_set(err, ERR_NOT_FOUND, "%s holds no .sql file", dir);
-    qsort(files->file, files->n, sizeof(*files->file), by_name);
-
-    for (size_t i = 0; i < files->n && code == 0; i++)
-        code = read_file(dir, &files->file[i], err);
-    return code;
-}
-
 /* ---- Applying ---- */
 
 static int drop_old(struct sqlite_views *s, struct err *err)
@@ -148,15 +74,6 @@ static int drop_old(struct sqlite_views *s, struct err *err)
         rc == SQLITE_OK ? sqlite_exec(s, buf_str(&sql), err) : sqlite_fail(s, err, "reading");
     buf_release(&sql);
     return code;
-}
-
-static int line_of(const struct buf *text, const char *at)
-{
-    int line = 1;
-
-    for (const char *p = text->data; p < at; p++)
-        line += *p == '\n';
-    return line;
 }
 
 static int run_file(struct sqlite_views *s, const struct sql_file *file, struct err *err)
@@ -180,65 +97,24 @@ static int run_file(struct sqlite_views *s, const struct sql_file *file, struct 
         sqlite3_finalize(stmt);
         if (rc != SQLITE_OK)
             return err_set(err, ERR_INVALID, "%s/%s: the statement at line %d: %s", s->sql_dir,
-                           file->name, line_of(&file->text, at), sqlite3_errmsg(s->db));
+                           file->name, sql_file_line(file, at), sqlite3_errmsg(s->db));
         at = tail;
     }
     return 0;
 }
 
-static void columns_list(const struct views_column *columns, size_t n, char *out, size_t size)
-{
-    size_t len = 0;
-
-    out[0] = '\0';
-    for (size_t i = 0; i < n && len + 2 < size; i++)
-        len += (size_t)snprintf(out + len, size - len, "%s%s", i ? ", " : "", columns[i].name);
-}
-
-/* The view must have these columns. */
-static int need_columns(struct sqlite_views *s, const char *view, const char *const *names,
-                        size_t n, struct err *err)
-{
-    struct views_column *columns = NULL;
-    size_t n_columns = 0;
-
-    if (sqlite_columns(&s->base, view, &columns, &n_columns, err) < 0)
-        return err->code;
-    int code = 0;
-    for (size_t i = 0; i < n && code == 0; i++) {
-        bool found = false;
-        for (size_t j = 0; j < n_columns; j++)
-            found = found || strcmp(columns[j].name, names[i]) == 0;
-        if (!found) {
-            char have[256];
-            columns_list(columns, n_columns, have, sizeof(have));
-            code =
-                err_set(err, ERR_INVALID,
-                        "view %s in %s has no column \"%s\" (it has %s): add it there, or take it "
-                        "out of the task file",
-                        view, s->sql_dir, names[i], have);
-        }
-    }
-    views_columns_free(columns, n_columns);
-    return code;
-}
-
 static int check_views(struct sqlite_views *s, struct err *err)
 {
-    const char *const learning[] = {s->key, s->label, "features", "predictions"};
-    const char *const key[] = {s->key};
-    const char **features = mem_zalloc(s->n_features, sizeof(*features));
+    const struct views_needs needs = {
+        .features_view = "features",
+        .sql_dir = s->sql_dir,
+        .key = s->key,
+        .label = s->label,
+        .features = (const char *const *)s->features,
+        .n_features = s->n_features,
+    };
 
-    for (size_t i = 0; i < s->n_features; i++)
-        features[i] = s->features[i];
-    int code = need_columns(s, "features", key, 1, err);
-    if (code == 0)
-        code = need_columns(s, "features", features, s->n_features, err);
-    if (code == 0)
-        code =
-            need_columns(s, "learning_queue", learning, sizeof(learning) / sizeof(*learning), err);
-    free(features);
-    return code;
+    return views_check_columns(&s->base, &needs, err);
 }
 
 static int prepare_rows(struct sqlite_views *s, struct err *err)
@@ -300,7 +176,7 @@ int sqlite_apply(struct views *v, bool *ret_changed, struct err *err)
     struct sql_files files = {0};
     struct buf old = BUF_INIT;
     char hash[32];
-    int code = files_read(s->sql_dir, &files, err);
+    int code = sql_files_read(s->sql_dir, &files, err);
 
     if (code == 0)
         code = sqlite_meta_get(s, "sql_hash", &old, err);
@@ -322,7 +198,7 @@ int sqlite_apply(struct views *v, bool *ret_changed, struct err *err)
     if (code == 0 && ret_changed)
         *ret_changed = changed;
     buf_release(&old);
-    files_release(&files);
+    sql_files_release(&files);
     return code;
 }
 

@@ -2,6 +2,7 @@
  */
 #include "views/views.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 
 static const struct views_backend *const BACKENDS[] = {
     &views_sqlite,
+    &views_materialize,
 };
 
 #define N_BACKENDS (sizeof(BACKENDS) / sizeof(BACKENDS[0]))
@@ -40,6 +42,11 @@ void views_close(struct views *v)
         v->backend->close(v);
 }
 
+bool views_is_fed(const struct views *v)
+{
+    return v->backend->ingest;
+}
+
 int views_apply(struct views *v, bool *ret_changed, struct err *err)
 {
     return v->backend->apply(v, ret_changed, err);
@@ -64,6 +71,14 @@ int views_incarnation_set(struct views *v, const char *id, struct err *err)
 int views_announce(struct views *v, struct err *err)
 {
     return v->backend->announce(v, err);
+}
+
+int views_wipe(struct views *v, struct err *err)
+{
+    if (!v->backend->wipe)
+        return err_set(err, ERR_UNSUPPORTED, "view engine %s keeps all it has in its file",
+                       v->backend->name);
+    return v->backend->wipe(v, err);
 }
 
 static int not_fed(const struct views *v, struct err *err)
@@ -203,4 +218,45 @@ const char *views_ledger_field(const struct views_ledger *ledger, size_t field, 
 void views_ledger_set(struct views_ledger *ledger, size_t field, uint64_t value)
 {
     memcpy((char *)ledger + LEDGER[field].offset, &value, sizeof(value));
+}
+
+static_assert(sizeof(LEDGER) / sizeof(LEDGER[0]) <= 64, "a bit a field");
+
+static size_t field_of(const char *name)
+{
+    size_t i = 0;
+
+    while (strcmp(LEDGER[i].name, name) != 0) {
+        i++;
+        assert(i < sizeof(LEDGER) / sizeof(LEDGER[0]));
+    }
+    return i;
+}
+
+uint64_t views_ledger_get(const struct views_ledger *ledger, const char *name)
+{
+    uint64_t value;
+
+    views_ledger_field(ledger, field_of(name), &value);
+    return value;
+}
+
+bool views_ledger_hidden(const struct views_ledger *ledger, const char *name)
+{
+    return ledger->hidden >> field_of(name) & 1;
+}
+
+void views_ledger_know(struct views_ledger *ledger, const char *name, uint64_t value)
+{
+    size_t i = field_of(name);
+
+    ledger->hidden &= ~(UINT64_C(1) << i);
+    views_ledger_set(ledger, i, value);
+}
+
+void views_ledger_hide_all(struct views_ledger *ledger)
+{
+    *ledger = (struct views_ledger){
+        .hidden = (UINT64_C(1) << sizeof(LEDGER) / sizeof(LEDGER[0])) - 1,
+    };
 }

@@ -1,7 +1,6 @@
 /*
  * The view engine: it holds the events, runs the task's SQL, and turns them into
- * rows of `features` and `learning_queue`. SQLite now; Materialize over libpq
- * fits the same interface.
+ * rows of `features` and `learning_queue`. Engines: SQLite, and Materialize over libpq.
  *
  * An engine that runs in this process (SQLite) is fed: views_ingest() takes a
  * batch of events and the input positions after it, and applies both, the
@@ -11,7 +10,9 @@
  * Both give what changed as batches: rows with a signed multiplicity, closed by
  * a frontier even when there are none. views_poll() hands out a batch;
  * views_ack() says that its effects are durable elsewhere. After a restart the
- * engine goes on behind the last acknowledged token; where it can, it numbers rows itself (`seq`).
+ * engine goes on behind the last acknowledged token. SQLite remembers that by itself and numbers
+ * its rows (`seq`); Materialize does neither: the caller keeps the newest token with the effects of
+ * its rows, and hands it back by views_ack() before the first poll.
  *
  * Legal order: open → apply → (ingest | poll | ack | query)* → close.
  *
@@ -38,15 +39,19 @@ struct views;
 /* ---- Lifecycle ---- */
 
 struct views_options {
-    const char *engine;  /* "sqlite" */
-    const char *url;     /* SQLite: path of the file, or ":memory:" */
+    const char *engine;  /* "sqlite", "materialize" */
+    const char *url;     /* SQLite: path of the file, or ":memory:"; Materialize: postgres://... */
+    const char *name;    /* the task's; Materialize: its objects are in schema oxbow_<name> */
     const char *sql_dir; /* the task's *.sql */
     uint64_t sql_hash; /* of those files: when it differs from the last time, they are run again */
     const char *key;   /* the key's column in every view */
     const char *label; /* the label's column in learning_queue */
     const char *const *features; /* columns of view features that are published, in order */
     size_t n_features;
-    const char *topic_names[3]; /* by enum views_input: for dead letters and texts */
+    const char *topic_names[3]; /* by enum views_input: for dead letters and texts; Materialize: as
+                                   the broker has them */
+    const char *brokers;        /* Materialize: host:port[,host:port], as it reaches the bus */
+    int64_t window_seconds; /* Materialize: for how long a key is looked for, ${window_seconds} */
     double label_min;
     double label_max;
     int64_t max_event_bytes;
@@ -56,6 +61,9 @@ struct views_options {
     /* Appends the bus's spelling of an event's position; NULL: dead letters have none. */
     void (*position_text)(void *ctx, const void *origin, struct buf *out);
     void *position_ctx;
+    /* One line for each object that views_apply() makes, drops or makes again; may be NULL. */
+    void (*note)(void *ctx, const char *text);
+    void *note_ctx;
     bool sync;      /* durability: machine */
     bool read_only; /* for audit and monitor: never writes, needs no lock */
 };
@@ -67,10 +75,14 @@ struct views_options {
 struct views *views_open(const struct views_options *options, struct err *err) MUST_CHECK;
 void views_close(struct views *v); /* NULL is fine */
 
+/* True for an engine that views_ingest() feeds; false for one that reads the bus by itself. */
+bool views_is_fed(const struct views *v);
+
 /*
  * Runs the task's SQL where it has changed since the last time; says so in *ret_changed (may be
  * NULL). ERR_INVALID names file and statement, or a view or column that the task needs and that is
- * not there.
+ * not there. On Materialize the topics must exist before; what fails for want of a broker is
+ * retriable.
  */
 int views_apply(struct views *v, bool *ret_changed, struct err *err) MUST_CHECK;
 
@@ -87,6 +99,12 @@ int views_incarnation(struct views *v, char ret[UUID_TEXT_LEN + 1], bool *ret_an
 int views_incarnation_set(struct views *v, const char *id, struct err *err) MUST_CHECK;
 /* Notes durably that the store knows the incarnation too. */
 int views_announce(struct views *v, struct err *err) MUST_CHECK;
+
+/*
+ * Materialize: drops everything of the task, the incarnation included; no oxbow-views may run.
+ * ERR_UNSUPPORTED with SQLite: delete its file.
+ */
+int views_wipe(struct views *v, struct err *err) MUST_CHECK;
 
 /* ---- Feeding (engines that run in this process) ---- */
 
@@ -130,7 +148,7 @@ enum views_output { VIEWS_FEATURES, VIEWS_LEARNING_QUEUE, VIEWS_DEAD_LETTERS, VI
 
 struct views_row {
     enum views_output output;
-    int64_t diff;    /* multiplicity; SQLite: always 1 */
+    int64_t diff;    /* multiplicity; SQLite: always 1; below 0: the row is no longer there */
     uint64_t seq;    /* gapless within the output, from 1; 0: the engine does not number rows */
     const char *key; /* NULL for a dead letter without one */
     size_t key_len;
@@ -145,6 +163,7 @@ struct views_batch {
     bool snapshot_complete;       /* false while rows of an initial snapshot are still coming */
     const struct views_row *rows; /* valid until the next poll or ingest */
     size_t n;
+    int64_t frontier_ms; /* Materialize: all that it took in before this is in; 0: not known */
 };
 
 /* 1 and a batch; 0 when nothing changed within `timeout_ms`; <0 on error. */
@@ -159,6 +178,9 @@ int views_ack(struct views *v, const char *token, struct err *err) MUST_CHECK;
  * Hands out again, by the next polls, the rows of `output` with a seq above `seq` (VIEWS_SEQ_ACKED:
  * above the last acknowledged one): the bus lost them. ERR_HISTORY_EXPIRED when some of them are
  * kept no longer; ERR_REFUSED when `seq` is one that this database has never given.
+ *
+ * On Materialize, whose rows have no numbers, two are understood: VIEWS_SEQ_ACKED, and 0, which
+ * asks for a snapshot of all rows that are there now (after ERR_HISTORY_EXPIRED).
  */
 #define VIEWS_SEQ_ACKED UINT64_MAX
 int views_replay(struct views *v, enum views_output output, uint64_t seq,
@@ -214,6 +236,7 @@ struct views_ledger {
     uint64_t features_last, learning_queue_last; /* last seq: counted */
     uint64_t rewound[VIEWS_N_INPUTS];            /* messages read that the bus lost afterwards */
     uint64_t dead_letters;                       /* rows given to VIEWS_DEAD_LETTERS */
+    uint64_t hidden; /* bit i: the engine cannot know field i of views_ledger_field(); it is 0 */
 };
 int views_ledger(struct views *v, struct views_ledger *ret, struct err *err) MUST_CHECK;
 
@@ -230,5 +253,16 @@ int views_counters(struct views *v, struct views_ledger *ret, struct err *err) M
 const char *views_ledger_field(const struct views_ledger *ledger, size_t field,
                                uint64_t *ret_value);
 void views_ledger_set(struct views_ledger *ledger, size_t field, uint64_t value);
+
+/* The member `name` (of views_ledger_field()). */
+uint64_t views_ledger_get(const struct views_ledger *ledger, const char *name);
+/* True when the engine hides the member `name` (of views_ledger_field()): nothing may be made of
+ * it.
+ */
+bool views_ledger_hidden(const struct views_ledger *ledger, const char *name);
+/* Gives the member a value that is known from elsewhere: it is hidden no longer. */
+void views_ledger_know(struct views_ledger *ledger, const char *name, uint64_t value);
+/* Hides all members; for engines that then make known what they know. */
+void views_ledger_hide_all(struct views_ledger *ledger);
 
 #endif

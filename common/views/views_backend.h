@@ -24,6 +24,7 @@ struct views_backend {
                        struct err *err);
     int (*incarnation_set)(struct views *v, const char *id, struct err *err);
     int (*announce)(struct views *v, struct err *err);
+    int (*wipe)(struct views *v, struct err *err); /* (optional) */
 
     /* feeding (optional, all or none): engines that run in this process */
     int (*ingest)(struct views *v, const struct views_event *events, size_t n,
@@ -52,5 +53,6 @@ struct views {
 };
 
 extern const struct views_backend views_sqlite;
+extern const struct views_backend views_materialize;
 
 #endif

@@ -196,10 +196,9 @@ static int last_seq(struct view_service *s, enum views_output output, uint64_t *
     return n < 0 ? n : 0;
 }
 
-/* Predictions come from another program; they must be of this life all the same. */
-static int check_predictions(struct view_service *s, struct err *err)
+/* That the newest messages of a topic are of this life, where the bus says so. */
+static int check_life(struct view_service *s, const char *topic, struct err *err)
 {
-    const char *topic = s->inputs[VIEWS_PREDICTIONS];
     int n = bus_can(s->rt->bus, BUS_STAMPS) ? bus_partitions(s->rt->bus, topic, err) : 0;
 
     for (int32_t p = 0; p < n; p++) {
@@ -211,6 +210,17 @@ static int check_predictions(struct view_service *s, struct err *err)
             return rc;
     }
     return n < 0 ? n : 0;
+}
+
+int publish_check_life(struct view_service *s, struct err *err)
+{
+    const char *const topics[] = {s->inputs[VIEWS_PREDICTIONS], s->outputs[VIEWS_FEATURES],
+                                  s->outputs[VIEWS_LEARNING_QUEUE]};
+
+    for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
+        if (check_life(s, topics[i], err) < 0)
+            return err->code;
+    return 0;
 }
 
 /* What is in flight points to its batch until its fate is known; failures are no news here. */
@@ -235,7 +245,7 @@ int publish_compare(struct view_service *s, struct err *err)
         return err->code;
     publish_release(s);
     s->broken = false;
-    if (check_predictions(s, err) < 0)
+    if (check_life(s, s->inputs[VIEWS_PREDICTIONS], err) < 0)
         return err->code;
     for (size_t i = 0; i < sizeof(NUMBERED) / sizeof(NUMBERED[0]); i++)
         if (last_seq(s, NUMBERED[i], &seq, err) < 0 ||

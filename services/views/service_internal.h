@@ -59,11 +59,33 @@ struct view_service {
     int64_t next_second_ns, next_backlog_ns;
     struct trail in_trail[VIEWS_N_INPUTS], out_trail[VIEWS_N_OUTPUTS];
 
+    /* With an engine that reads the bus by itself: subscribe_loop.c's; else NULL. */
+    struct subscribed *subscribed;
+    const char *state_topic;
+    struct trail state_trail; /* its counts are wall time in ms */
+
     struct log_trouble bus_trouble, store_trouble, views_trouble;
     struct backoff backoff;
     uint64_t *transactions, *events_read, *rows_published, *replays;
     struct hist *transaction_time;
 };
+
+/* view_service.c */
+
+/* The ledger as far as it is known without counting; see views_counters(). */
+int view_service_counters(struct view_service *s, struct views_ledger *ret, struct err *err);
+/* The members of the heartbeat that all engines have. */
+void view_service_status(struct view_service *s, struct buf *out);
+/*
+ * Makes the incarnation, or finds both halves of it: in the engine's database, then in the store.
+ * The order matters: a crash in between leaves an id that was not announced, and the next start
+ * goes on. `where` is the database for texts: "in oxbow-data".
+ */
+int view_service_settle(struct view_service *s, const char *where, struct err *err);
+
+/* subscribe_loop.c: the loop with an engine that reads the bus by itself */
+int subscribe_run(struct view_service *s, struct err *err);
+int subscribe_counters(const struct subscribed *l, struct views_ledger *ret);
 
 /* publish.c: outgoing rows */
 void publish_delivered(void *ctx, void *opaque, int result, const struct bus_pos *pos,
@@ -74,6 +96,8 @@ int publish_rows(struct view_service *s, struct err *err);
 int publish_ack(struct view_service *s, struct err *err);
 /* Forgets what was in flight, and has the engine hand out again what the bus does not have. */
 int publish_compare(struct view_service *s, struct err *err);
+/* ERR_REFUSED when predictions or rows are of another incarnation, where the bus says so. */
+int publish_check_life(struct view_service *s, struct err *err);
 void publish_release(struct view_service *s);
 
 /* upkeep.c: floors, trimming, back-pressure */

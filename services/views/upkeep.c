@@ -66,7 +66,7 @@ int upkeep_floors(struct view_service *s, struct err *err)
 {
     struct views_ledger ledger;
     struct buf text = BUF_INIT;
-    int rc = views_counters(s->views, &ledger, err);
+    int rc = view_service_counters(s, &ledger, err);
 
     for (size_t i = 0; i < VIEWS_N_INPUTS && rc == 0; i++) {
         if (!s->have_position[i])
@@ -149,7 +149,7 @@ static int trim_all(struct view_service *s, struct err *err)
     };
     struct views_ledger ledger;
 
-    if (views_counters(s->views, &ledger, err) < 0)
+    if (view_service_counters(s, &ledger, err) < 0)
         return err->code;
     for (size_t i = 0; i < VIEWS_N_INPUTS; i++) {
         uint64_t read = net_read(&ledger, (enum views_input)i);
@@ -165,6 +165,21 @@ static int trim_all(struct view_service *s, struct err *err)
         if (trim_output(s, (enum views_output)i, keep[i], &ledger, err) < 0)
             return err->code;
     return 0;
+}
+
+/* The state is needed for as long as the keys in it are. */
+static int trim_state(struct view_service *s, struct err *err)
+{
+    uint64_t now_ms = (uint64_t)clock_wall_ms();
+
+    if (!s->state_topic)
+        return 0;
+    if (bus_places_high(s->rt->bus, s->state_topic, &s->scratch, err) < 0)
+        return err->code;
+    trail_add(&s->state_trail, now_ms, &s->scratch);
+    return trim(s, s->state_topic,
+                trail_behind(&s->state_trail, now_ms, s->rt->task->dedupe_seconds * 1000), NULL,
+                err);
 }
 
 /* ---- Back-pressure ---- */
@@ -184,7 +199,7 @@ static int backlog(struct view_service *s, uint64_t *ret, const char **ret_by, s
         rc = bus_places_count_after(s->rt->bus, s->outputs[VIEWS_FEATURES], &s->floor, &features,
                                     err);
     if (rc == 0)
-        rc = views_counters(s->views, &ledger, err);
+        rc = view_service_counters(s, &ledger, err);
     if (rc < 0)
         return rc;
     *ret = features;
@@ -219,6 +234,8 @@ static int hold_back(struct view_service *s, struct err *err)
         log_info("%s has caught up: reading requests and outcomes again", s->paused_by);
     s->paused = pause;
     s->paused_by = by;
+    if (!s->reader)
+        return 0; /* the engine reads by itself: its floors stay, which makes the producers wait */
     /* Never the predictions: inference could not get rid of its own, and nothing would move again.
      */
     if (bus_reader_pause(s->reader, s->inputs[VIEWS_REQUESTS], pause, err) < 0)
@@ -259,5 +276,5 @@ int upkeep(struct view_service *s, struct err *err)
     s->next_second_ns = now + SECOND_NS;
     if (upkeep_floors(s, err) < 0 || find_new_partitions(s, err) < 0)
         return err->code;
-    return trim_all(s, err);
+    return trim_all(s, err) < 0 ? err->code : trim_state(s, err);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -22,13 +23,20 @@ void position_text(void *ctx, const void *origin, struct buf *out)
 
 /* ---- Opening ---- */
 
+static void log_note(void *ctx, const char *text)
+{
+    (void)ctx;
+    log_info("views: %s", text);
+}
+
 static int open_views(struct view_service *s, struct err *err)
 {
     const struct task *task = s->rt->task;
-    struct buf path = BUF_INIT;
+    struct buf path = BUF_INIT, topics[VIEWS_N_INPUTS] = {BUF_INIT, BUF_INIT, BUF_INIT};
     const char **features = mem_zalloc(schema_size(task->features), sizeof(*features));
     struct views_options options = {
         .engine = task->views,
+        .name = task->name,
         .sql_dir = task->sql_dir,
         .sql_hash = s->rt->sql_hash,
         .key = task->key,
@@ -43,38 +51,45 @@ static int open_views(struct view_service *s, struct err *err)
         .reconcile_ms = task->reconcile_seconds * 1000,
         .position_text = position_text,
         .position_ctx = s,
+        .brokers = task->materialize_brokers ? task->materialize_brokers : task->kafka.brokers,
+        .window_seconds = task->dedupe_seconds,
+        .note = log_note,
         .sync = task->durability == TASK_DURABILITY_MACHINE,
     };
-    bool changed;
+    bool changed, is_file = strcmp(task->views, "sqlite") == 0;
 
     for (size_t i = 0; i < options.n_features; i++)
         features[i] = schema_name(task->features, i);
-    memcpy(options.topic_names, s->inputs, sizeof(s->inputs));
+    for (size_t i = 0; i < VIEWS_N_INPUTS; i++) {
+        /* Materialize reads the broker's own topics. */
+        buf_printf(&topics[i], "%s%s", is_file ? "" : task->kafka.topic_prefix, s->inputs[i]);
+        options.topic_names[i] = topics[i].data;
+    }
     buf_printf(&path, "%s/%s.db", task->data_dir, task->name);
-    options.url = path.data;
+    options.url = is_file ? path.data : task->materialize_url;
 
     int rc = 0;
-    if (mkdir(task->data_dir, 0755) < 0 && errno != EEXIST)
+    if (is_file && mkdir(task->data_dir, 0755) < 0 && errno != EEXIST)
         rc = err_set(err, ERR_REFUSED, "cannot make the data folder %s: %s", task->data_dir,
                      strerror(errno));
     if (rc == 0) {
         s->views = views_open(&options, err);
-        rc = s->views ? views_apply(s->views, &changed, err) : err->code;
+        rc = s->views ? 0 : err->code;
     }
-    if (rc == 0)
+    /* An engine that reads the bus by itself needs the topics first: subscribe_loop.c. */
+    if (rc == 0 && views_is_fed(s->views))
+        rc = views_apply(s->views, &changed, err);
+    if (rc == 0 && views_is_fed(s->views))
         log_info("views in %s, SQL from %s%s", path.data, task->sql_dir,
                  changed ? " (applied)" : "");
     buf_release(&path);
+    for (size_t i = 0; i < VIEWS_N_INPUTS; i++)
+        buf_release(&topics[i]);
     free(features);
     return rc;
 }
 
-/*
- * Makes the incarnation, or finds both halves of it: in the engine's database, then in the store.
- * The order matters: a crash in between leaves an id that was not announced, and the next start
- * goes on.
- */
-static int settle_incarnation(struct view_service *s, struct err *err)
+int view_service_settle(struct view_service *s, const char *where, struct err *err)
 {
     struct runtime *rt = s->rt;
     char here[UUID_TEXT_LEN + 1], there[UUID_TEXT_LEN + 1];
@@ -90,21 +105,19 @@ static int settle_incarnation(struct view_service *s, struct err *err)
     if (!*here && known)
         return err_set(
             err, ERR_REFUSED,
-            "the view engine's database in %s is new, but Redis holds incarnation %s of task "
+            "the view engine's database %s is new, but Redis holds incarnation %s of task "
             "%s: restore the database, or start anew with --fresh",
-            rt->task->data_dir, there, rt->task->name);
+            where, there, rt->task->name);
     if (*here && known && strcmp(here, there) != 0)
-        return err_set(
-            err, ERR_REFUSED,
-            "the view engine's database in %s belongs to incarnation %s, but Redis holds "
-            "%s: bring together what belongs together, or start anew with --fresh",
-            rt->task->data_dir, here, there);
+        return err_set(err, ERR_REFUSED,
+                       "the view engine's database %s belongs to incarnation %s, but Redis holds "
+                       "%s: bring together what belongs together, or start anew with --fresh",
+                       where, here, there);
     if (*here && announced && !known)
-        return err_set(
-            err, ERR_REFUSED,
-            "the view engine's database in %s belongs to incarnation %s, but Redis holds "
-            "nothing of it (was it wiped?): restore Redis, or start anew with --fresh",
-            rt->task->data_dir, here);
+        return err_set(err, ERR_REFUSED,
+                       "the view engine's database %s belongs to incarnation %s, but Redis holds "
+                       "nothing of it (was it wiped?): restore Redis, or start anew with --fresh",
+                       where, here);
     if (!*here) {
         uuid_new(here);
         if (views_incarnation_set(s->views, here, err) < 0)
@@ -220,23 +233,40 @@ static int compare(struct view_service *s, struct err *err)
 
 /* ---- The loop ---- */
 
-static void write_status(void *ctx, struct buf *out)
+int view_service_counters(struct view_service *s, struct views_ledger *ret, struct err *err)
 {
-    struct view_service *s = ctx;
+    if (s->subscribed)
+        return subscribe_counters(s->subscribed, ret);
+    return views_counters(s->views, ret, err);
+}
+
+/* What the engine hides is null. */
+void view_service_status(struct view_service *s, struct buf *out)
+{
     struct views_ledger ledger;
     struct err ignored;
     const char *name;
     uint64_t value, in_flight = 0;
 
-    if (views_counters(s->views, &ledger, &ignored) < 0)
+    if (view_service_counters(s, &ledger, &ignored) < 0)
         return;
     buf_text(out, "\"ledger\":{");
-    for (size_t i = 0; (name = views_ledger_field(&ledger, i, &value)); i++)
-        buf_printf(out, "%s\"%s\":%" PRIu64, i ? "," : "", name, value);
+    for (size_t i = 0; (name = views_ledger_field(&ledger, i, &value)); i++) {
+        buf_printf(out, "%s\"%s\":", i ? "," : "", name);
+        if (views_ledger_hidden(&ledger, name))
+            buf_text(out, "null");
+        else
+            buf_printf(out, "%" PRIu64, value);
+    }
     for (const struct outgoing *batch = s->oldest; batch; batch = batch->next)
         in_flight += batch->in_flight;
     buf_printf(out, "},\"outbox\":%" PRIu64 ",\"paused\":%s", in_flight,
                s->paused ? "true" : "false");
+}
+
+static void write_status(void *ctx, struct buf *out)
+{
+    view_service_status(ctx, out);
 }
 
 static enum views_input input_of(const struct view_service *s, const char *topic)
@@ -381,9 +411,11 @@ static int open_all(struct view_service *s, struct err *err)
 {
     struct runtime *rt = s->rt;
 
-    if (open_views(s, err) < 0 || runtime_open_store(rt, err) < 0)
+    if (runtime_open_store(rt, err) < 0)
         return err->code;
-    while (settle_incarnation(s, err) < 0) {
+    char where[4096 + 8];
+    snprintf(where, sizeof(where), "in %s", rt->task->data_dir);
+    while (view_service_settle(s, where, err) < 0) {
         struct err cause = *err;
         if (!err->retriable)
             return err->code;
@@ -426,6 +458,18 @@ static void init(struct view_service *s, struct runtime *rt)
         telemetry_hist(rt->tm, "oxbow_views_transaction_seconds", "Time of one transaction.");
 }
 
+/* With an engine that runs in this process. */
+static int feed_run(struct view_service *s, struct err *err)
+{
+    struct runtime *rt = s->rt;
+
+    if (open_all(s, err) < 0)
+        return err->code;
+    log_info("up: oxbow-views %s, incarnation %s, bus %s, views %s", OXBOW_VERSION, rt->incarnation,
+             rt->task->bus, rt->task->views);
+    return loop(s, err);
+}
+
 static void release(struct view_service *s)
 {
     for (size_t i = 0; i < VIEWS_N_INPUTS; i++) {
@@ -445,12 +489,11 @@ int view_service_run(struct runtime *rt)
     struct err err = {0};
 
     init(&s, rt);
-    int rc = open_all(&s, &err);
-    if (rc == 0) {
-        log_info("up: oxbow-views %s, incarnation %s, bus %s, views %s", OXBOW_VERSION,
-                 rt->incarnation, rt->task->bus, rt->task->views);
-        rc = loop(&s, &err);
-    }
+    int rc = open_views(&s, &err);
+    if (rc == 0 && !views_is_fed(s.views))
+        rc = subscribe_run(&s, &err);
+    else if (rc == 0)
+        rc = feed_run(&s, &err);
     bus_reader_close(s.reader);
     views_close(s.views);
     publish_release(&s);

@@ -26,7 +26,7 @@ MISTAKES = [
     (("models", "linear-regression"), [], ["linear-regression"]),
     (("models", "baseline"), ["mean"], ["baseline"]),
     (("bus",), "rabbit", ["bus", "rabbit"]),
-    (("views",), "materialise", ["views", "materialize"]),
+    (("views",), "oracle", ["views", "oracle"]),
     (("kind",), "clustering", ["kind", "clustering"]),
     (("start",), "middle", ["start", "middle"]),
     (("durability",), "galaxy", ["durability", "galaxy"]),

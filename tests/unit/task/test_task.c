@@ -62,6 +62,10 @@ static void assert_same_options(const struct task *a, const struct task *b)
     assert_string_equal(a->views, b->views);
     assert_string_equal(a->store, b->store);
     assert_string_equal(a->redis_url, b->redis_url);
+    assert_string_equal(a->materialize_url, b->materialize_url);
+    assert_null(a->materialize_brokers);
+    assert_null(b->materialize_brokers);
+    assert_true(a->dedupe_seconds == b->dedupe_seconds && a->dedupe_keys == b->dedupe_keys);
     assert_string_equal(a->data_dir, b->data_dir);
     assert_true(a->refresh_seconds == b->refresh_seconds);
     assert_true(a->refresh_rows == b->refresh_rows);

@@ -195,10 +195,16 @@ static void test_ranges(void **state)
 static void test_choices(void **state)
 {
     static const struct bad bad[] = {
-        {WITH("\"views\": \"materialize\""),
-         "views: \"materialize\" comes with a later version; write \"sqlite\""},
         {WITH("\"kind\": \"binary_classification\""),
          "kind: \"binary_classification\" comes with a later version; write \"regression\""},
+        {WITH("\"views\": \"materialize\""),
+         "views: \"materialize\" needs the kafka bus, which it reads by itself; write \"bus\": "
+         "\"kafka\", or \"views\": \"sqlite\""},
+        {WITH("\"materialize_url\": \"redis://x\""),
+         "materialize_url: is no such address; write "
+         "postgres://[user[:password]@]host[:port][/database][?sslmode=...]"},
+        {WITH("\"materialize_brokers\": \"a b\""),
+         "materialize_brokers: is \"a b\"; write host:port, or several with commas between them"},
         {WITH("\"bus\": \"rediz\""), "bus: \"rediz\" is not known; did you mean \"redis\"? Write "
                                      "\"redis\", \"kafka\" or \"memory\""},
         {WITH("\"start\": \"now\""), "start: is \"now\"; write \"oldest\" or \"newest\""},
@@ -244,7 +250,7 @@ static void test_names(void **state)
          "exactly_once: needs bus \"kafka\", which has transactions; write false"},
         {WITH("\"exactly_once\": 1"), "exactly_once: is 1; write true or false"},
         {WITH("\"redis_url\": \"http://:secret@x\""),
-         "redis_url: is no address of Redis; write redis://[user:password@]host[:port][/db] or "
+         "redis_url: is no such address; write redis://[user:password@]host[:port][/db] or "
          "unix:///path"},
     };
 
@@ -395,9 +401,10 @@ static void test_environment(void **state)
         {"OXBOW_BUS", "pigeon",
          "OXBOW_BUS: is \"pigeon\"; write \"redis\", \"kafka\" or \"memory\""},
         {"OXBOW_VIEWS", "sqlit",
-         "OXBOW_VIEWS: \"sqlit\" is not known; did you mean \"sqlite\"? Write \"sqlite\""},
+         "OXBOW_VIEWS: \"sqlit\" is not known; did you mean \"sqlite\"? Write \"sqlite\" or "
+         "\"materialize\""},
         {"OXBOW_REDIS_URL", "localhost:6379",
-         "OXBOW_REDIS_URL: is no address of Redis; write redis://[user:password@]host[:port][/db] "
+         "OXBOW_REDIS_URL: is no such address; write redis://[user:password@]host[:port][/db] "
          "or unix:///path"},
         {"OXBOW_KAFKA_BROKERS", "kafka://x:1",
          "OXBOW_KAFKA_BROKERS: is \"kafka://x:1\"; write the brokers' addresses: "
