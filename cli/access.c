@@ -58,7 +58,7 @@ static struct task *load_with_own_redis(const struct access_options *options, st
     return access_load_task(options, err);
 }
 
-int access_open(struct access *a, const struct access_options *options, struct err *err)
+int access_open_store(struct access *a, const struct access_options *options, struct err *err)
 {
     a->task = load_with_own_redis(options, err);
     if (!a->task)
@@ -83,6 +83,14 @@ int access_open(struct access *a, const struct access_options *options, struct e
     if (rc < 0)
         return rc;
     store_bind(a->store, a->incarnation);
+    return 0;
+}
+
+int access_open(struct access *a, const struct access_options *options, struct err *err)
+{
+    int rc = access_open_store(a, options, err);
+    if (rc < 0)
+        return rc;
 
     struct bus_options bus_options = task_bus_options(a->task, store_prefix(a->store));
     bus_options.client = "oxbow";

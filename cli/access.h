@@ -64,6 +64,10 @@ struct task *access_load_task(const struct access_options *options, struct err *
  * ever started there. */
 int access_open(struct access *a, const struct access_options *options, struct err *err) MUST_CHECK;
 
+/* The same without the bus, for those who only look at the store. */
+int access_open_store(struct access *a, const struct access_options *options,
+                      struct err *err) MUST_CHECK;
+
 /* Opens the database read-only; ERR_NOT_FOUND when there is none. */
 int access_open_views(struct access *a, struct err *err) MUST_CHECK;
 

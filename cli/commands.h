@@ -9,5 +9,6 @@ int tail_command(int argc, char **argv);
 int publish_command(int argc, char **argv);
 int audit_command(int argc, char **argv);
 int models_command(int argc, char **argv);
+int alive_command(int argc, char **argv);
 
 #endif

@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"publish", "bring your own stream: publish lines of standard input", publish_command},
     {"audit", "check that nothing was lost and nothing learned twice", audit_command},
     {"models", "list the models with their versions and scores", models_command},
+    {"alive", "ask whether a service runs, for health checks", alive_command},
     {"version", "print the version", version_command},
     {"help", "explain a command", help_command},
 };

@@ -8,11 +8,14 @@ broker, no PostgreSQL server or no kcat.
 """
 
 import argparse
+import pathlib
 import random
 import shutil
 import subprocess
 import sys
 import time
+
+sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 
 import postgres
 from kafka import Broker
