@@ -18,7 +18,7 @@ CREATE VIEW model_perf_window AS
 SELECT model, count(*) AS n, avg(abs(error)) AS mae, sqrt(avg(error * error)) AS rmse,
        avg(error) AS bias
 FROM scored
-WHERE completed_ms > (SELECT max(time_ms) FROM outcomes) - 300000
+WHERE completed_ms > (SELECT max(received_ms) FROM drop_offs) - 300000
 GROUP BY model;
 
 CREATE VIEW ops_perf AS
