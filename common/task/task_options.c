@@ -359,7 +359,7 @@ static const struct task_option options[] = {
      .fallback = "10000000",
      AT(dedupe_keys),
      RANGE(1000, BILLION),
-     .help = "And so many keys a topic are remembered at most, of 40 bytes each."},
+     .help = "And so many keys a topic are remembered at most, of about 40 bytes each."},
     {.name = "models",
      .type = OPTION_MODELS,
      REQUIRED,

@@ -3,7 +3,8 @@
  *
  * A key is remembered as 128 bits of XXH3 over its bytes: among ten million keys
  * the chance that any two collide is below 1e-24. Entries are a ring in the
- * order of their time, with a hash table over it: 40 bytes a key at the most.
+ * order of their time, with a hash table over it: 31 bytes a key when ten million are there, half
+ * as much again for a moment while it grows.
  */
 #ifndef OXBOW_VIEWS_DEDUPE_H
 #define OXBOW_VIEWS_DEDUPE_H

@@ -21,6 +21,7 @@ struct subscribed {
     struct subscriber *sub;
     struct views_ledger ledger; /* as counted last, with what the state knows */
     int64_t next_ledger_ns, next_reach_ns;
+    struct log_trouble ledger_trouble;
     bool applied;
 
     /* Where the inputs ended at some times: what the engine has taken in once it is past them. */
@@ -34,20 +35,27 @@ struct subscribed {
 
 /* ---- Ledger and heartbeat ---- */
 
-/* A query over all that is kept: seldom, and the more seldom the longer it takes. */
-static int count_ledger(struct subscribed *l, struct err *err)
+/*
+ * A query over all that is kept: seldom, and the more seldom the longer it takes. When it fails,
+ * rows go on flowing.
+ */
+static void count_ledger(struct subscribed *l)
 {
     struct views_ledger ledger;
+    struct err err;
     int64_t start = clock_mono_ns();
 
     if (start < l->next_ledger_ns)
-        return 0;
-    if (views_ledger(l->s->views, &ledger, err) < 0)
-        return err->code;
+        return;
+    l->next_ledger_ns = start + LEDGER_MIN_NS;
+    if (views_ledger(l->s->views, &ledger, &err) < 0) {
+        log_trouble(&l->ledger_trouble, "counting the ledger", &err);
+        return;
+    }
+    log_trouble_over(&l->ledger_trouble);
     int64_t wait = (clock_mono_ns() - start) * LEDGER_SHARE;
     l->next_ledger_ns = clock_mono_ns() + (wait > LEDGER_MIN_NS ? wait : LEDGER_MIN_NS);
     l->ledger = ledger;
-    return 0;
 }
 
 int subscribe_counters(const struct subscribed *l, struct views_ledger *ret)
@@ -216,8 +224,7 @@ static int turn(struct subscribed *l, bool *up, struct err *err)
     backoff_reset(&s->backoff);
     *s->rows_published += (uint64_t)rc;
     *s->transactions += rc > 0;
-    if (count_ledger(l, err) < 0)
-        return err->code;
+    count_ledger(l);
     if (put_floors(l, err) < 0 || upkeep(s, err) < 0) {
         *up = false; /* the bus or the store: look at both again */
         return err->code;
