@@ -39,6 +39,8 @@ struct inference *inference_new(const struct inference_options *options, struct 
     inf->task = task;
     inf->width = schema_size(task->features);
     inf->rows = reader;
+    /* A broker that is far away is asked seldom and for much; few rows are still taken at once. */
+    inf->batch = bus_can(options->bus, BUS_ORDERS) ? INFERENCE_BATCH_NEAR : INFERENCE_BATCH;
     inf->max = 1;
     inf->good = mem_zalloc(INFERENCE_BATCH, sizeof(*inf->good));
     inf->good_msg = mem_zalloc(INFERENCE_BATCH, sizeof(*inf->good_msg));
@@ -306,12 +308,12 @@ static int poll_batch(struct inference *inf, int timeout_ms, struct err *err)
         n = 0; /* said once; the oldest that is kept comes next */
     }
     if (n <= 0) {
-        inf->max = n < 0 ? 1 : INFERENCE_BATCH;
+        inf->max = n < 0 ? 1 : inf->batch;
         return n;
     }
     inf->n = (size_t)n;
     inf->begin_ns = clock_mono_ns();
-    inf->max = INFERENCE_BATCH;
+    inf->max = inf->batch;
     for (size_t k = 0; k < inf->n; k++)
         if (inf->msgs[k].deliveries >= SUSPECT)
             inf->max = 1;
