@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The whole loop under full load: trips a second, and where the microseconds go.
 
-    bench/loop.py [--bin DIR] [--trips N] [--rate R] [--durability process|machine] [--config FILE] [--data DIR]
+    bench/loop.py [--runs 5] [--bin DIR] [--trips N] [--rate R] [--durability process|machine] [--config FILE]
 
 Runs `oxbow demo --fresh --trips N --rate R` (all services and a redis-server of its own), samples every
 process's CPU time and resident memory once a second from /proc, and prints:
@@ -10,12 +10,15 @@ process's CPU time and resident memory once a second from /proc, and prints:
 - microseconds of CPU a trip, for each process;
 - resident memory of each process at a quarter of the run, at its half and at its end.
 
+With --runs N, N runs one after the other, and the median of trips a second and of each process's microseconds.
+
 The rate is by default far above what the loop can do: back-pressure then sets the pace.
 """
 import argparse
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -58,23 +61,12 @@ def views_status(port):
         return None
 
 
-def main():
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--bin", default=os.path.join(root, "build/release/bin"))
-    p.add_argument("--trips", type=int, default=1000000)
-    p.add_argument("--rate", type=float, default=1000000)
-    p.add_argument("--durability", default="process")
-    p.add_argument("--config", default=os.path.join(root, "config/taxi.json"))
-    p.add_argument("--data")
-    p.add_argument("--verbose", action="store_true")
-    a = p.parse_args()
-
-    data = a.data or tempfile.mkdtemp(prefix="oxbow-bench-")
+def run_once(a):
+    """Runs the loop once, prints what was seen, and gives (trips a second, {process: microseconds a trip})."""
+    data = tempfile.mkdtemp(prefix="oxbow-bench-")
     env = dict(os.environ, OXBOW_DURABILITY=a.durability)
     command = [os.path.join(a.bin, "oxbow"), "demo", "--fresh", "--quiet", "--json", "--trips", str(a.trips),
                "--rate", str(a.rate), "--config", a.config, "--data", data]
-    os.makedirs(data, exist_ok=True)
     log = open(os.path.join(data, "bench.log"), "w")
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=env, text=True)
 
@@ -105,8 +97,6 @@ def main():
             cpu[name] = max(cpu.get(name, 0), seconds)
             sizes[name] = resident
         memory.append((ledger["requests_read"] if ledger else 0, sizes))
-        if a.verbose and ledger:
-            print(ledger["requests_read"], ledger["outcomes_emitted"], sizes, file=sys.stderr)
 
     out = run.stdout.read().strip().splitlines()
     if run.returncode != 0 or not out or first is None:
@@ -116,11 +106,7 @@ def main():
     learned = last[1]
     print(f"{learned} trips in {seconds:.1f} s: {learned / seconds:.0f} trips a second; audit "
           f"{summary['audit']}; {len(summary['models'])} models, durability {a.durability}, "
-          f"{os.cpu_count()} cores")
-    middle = [c for c in curve if a.trips * 0.25 <= c[1] <= a.trips * 0.9]
-    if len(middle) > 2:
-        print(f"between a quarter and nine tenths of the run: "
-              f"{(middle[-1][1] - middle[0][1]) / (middle[-1][0] - middle[0][0]):.0f} trips a second")
+          f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     print(f"{'process':18} {'CPU us/trip':>12} {'MB at 1/4':>10} {'at 1/2':>8} {'at end':>8}")
     marks = []
     for part in (0.25, 0.5):
@@ -129,9 +115,26 @@ def main():
     for name in sorted(cpu, key=cpu.get, reverse=True):
         print(f"{name:18} {cpu[name] / learned * 1e6:12.1f} " +
               " ".join(f"{m.get(name, 0) / 1e6:9.1f}" for m in marks))
-    print(f"{'total':18} {sum(cpu.values()) / learned * 1e6:12.1f}")
-    if not a.data:
-        shutil.rmtree(data, ignore_errors=True)
+    print(f"{'total':18} {sum(cpu.values()) / learned * 1e6:12.1f}", flush=True)
+    shutil.rmtree(data, ignore_errors=True)
+    return learned / seconds, {name: cpu[name] / learned * 1e6 for name in cpu}
+
+
+def main():
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("--bin", default=os.path.join(root, "build/release/bin"))
+    p.add_argument("--runs", type=int, default=1)
+    p.add_argument("--trips", type=int, default=1000000)
+    p.add_argument("--rate", type=float, default=1000000)
+    p.add_argument("--durability", default="process")
+    p.add_argument("--config", default=os.path.join(root, "config/taxi.json"))
+    a = p.parse_args()
+
+    runs = [run_once(a) for _ in range(a.runs)]
+    if a.runs > 1:
+        print(f"median of {a.runs}: {statistics.median(r[0] for r in runs):.0f} trips a second; CPU us a trip: " +
+              ", ".join(f"{name} {statistics.median(r[1].get(name, 0) for r in runs):.1f}" for name in runs[0][1]))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
 DIR is the data folder of an earlier `./run demo --replay FILE --data DIR`. Needs River (`pip install river`).
 The loop is started on DIR without a simulator, `oxbow audit --settled` and `--deep` are run, learning-queue is
 read from its first row, and River's progressive validation (StandardScaler before each learner, predictions
-clipped at 0) runs over the same rows in the same order. Prints both MAEs and their difference; exits 1 when one
+clipped at 0; the pipelines of config/taxi.json, written out below) runs over the same rows in the same order. Prints both MAEs and their difference; exits 1 when one
 differs by more than 1e-9 times its size.
 """
 import argparse
@@ -24,9 +24,10 @@ import river
 def pipelines():
     lazy = neighbors.LazySearch(window_size=1000)
     return {
-        "linear-regression": preprocessing.StandardScaler() | linear_model.LinearRegression(),
+        "linear-regression": preprocessing.StandardScaler() | linear_model.LinearRegression(clip_gradient=100),
         "decision-tree": preprocessing.StandardScaler() | tree.HoeffdingTreeRegressor(
-            max_depth=20, memory_estimate_period=10**12),
+            max_depth=20, leaf_model=linear_model.LinearRegression(clip_gradient=100),
+            memory_estimate_period=10**12),
         "nearest-neighbors": preprocessing.StandardScaler() | neighbors.KNNRegressor(engine=lazy),
         "baseline": dummy.StatisticRegressor(stats.Mean()),
     }

@@ -33,7 +33,10 @@ struct task *access_load_task(const struct access_options *options, struct err *
         setenv("OXBOW_DATA_DIR", options->data, 1);
     if (options->redis_url)
         setenv("OXBOW_REDIS_URL", options->redis_url, 1);
-    return task_load(options->config ? options->config : access_default_config(), err);
+    struct task *task = task_load(options->config ? options->config : access_default_config(), err);
+    if (!task)
+        err->code = ERR_INVALID;
+    return task;
 }
 
 /* The task, with the server that `up --with-redis` runs for it when nothing else is said. */

@@ -53,8 +53,10 @@ struct access {
 /* config/taxi.json here, or the one that was installed. */
 const char *access_default_config(void);
 
-/* Makes the environment say what the options say, and reads the task file: for `up`, whose children
- * inherit it. */
+/*
+ * Makes the environment say what the options say, and reads the task file: for `up`, whose children
+ * inherit it. Whatever is wrong with the file, the code is ERR_INVALID.
+ */
 struct task *access_load_task(const struct access_options *options, struct err *err) MUST_CHECK;
 
 /* Task, store, incarnation, bus. ERR_DISCONNECTED: the server is away; ERR_NOT_FOUND: nothing was

@@ -149,6 +149,7 @@ static int run(struct demo_options *o)
         if (rc != ERR_CANCELLED)
             fprintf(stderr, "oxbow demo: %s\n", err.text);
     }
+    o->up.simulator = NULL;
     for (size_t i = 0; i < words.n; i++)
         free(words.word[i]);
     return status;

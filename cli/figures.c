@@ -23,10 +23,23 @@ const char *figure_count(uint64_t n, char out[FIGURE_MAX])
 
 const char *figure_number(double v, int decimals, char out[FIGURE_MAX])
 {
-    if (isfinite(v))
+    if (isfinite(v) && fabs(v) >= 1e7)
+        snprintf(out, FIGURE_MAX, "%.2e", v);
+    else if (isfinite(v))
         snprintf(out, FIGURE_MAX, "%.*f", decimals, v);
     else
-        strcpy(out, "-");
+        memcpy(out, "-", 2);
+    return out;
+}
+
+const char *figure_span_ms(double ms, char out[FIGURE_MAX])
+{
+    if (ms < 1)
+        memcpy(out, "<1 ms", 6);
+    else if (isfinite(ms))
+        snprintf(out, FIGURE_MAX, "%.0f ms", ms);
+    else
+        memcpy(out, "-", 2);
     return out;
 }
 

@@ -16,7 +16,7 @@
 #define PLAIN_EVERY_MS  5000 /* status lines, where there is no terminal */
 #define LINES_AT_ONCE   2    /* of each topic: about ten a second, with both */
 #define LINES_BEHIND    20   /* messages that may wait for their line */
-#define VALUE_WIDTH     110
+#define SOURCE_COLUMNS  16   /* what screen_line() puts before a line */
 
 struct live {
     struct up *up;
@@ -86,22 +86,32 @@ static bool open_access(struct live *live)
 
 /* ---- Lines ---- */
 
+/* Shows a line, cut to the terminal's width: a trip takes one line. */
+static void show_line(struct live *live, const char *topic, enum screen_colour colour,
+                      struct buf *line)
+{
+    size_t width = screen_width(live->screen);
+    size_t cut = width > SOURCE_COLUMNS + 4 ? width - SOURCE_COLUMNS - 4 : 0;
+
+    if (line->len > cut + 3) {
+        /* Not in the middle of a character. */
+        while (cut && ((unsigned char)line->data[cut] & 0xc0) == 0x80)
+            cut--;
+        line->len = cut;
+        buf_text(line, "...");
+    }
+    screen_line(live->screen, topic, colour, line->data, line->len);
+}
+
 /* `t0000123 {"vendor_id":...` */
 static void show_request(struct live *live, const struct bus_msg *msg)
 {
     struct buf line = BUF_INIT;
-    size_t cut = msg->value_len < VALUE_WIDTH ? msg->value_len : VALUE_WIDTH;
 
     buf_append(&line, msg->key ? msg->key : "", msg->key ? msg->key_len : 0);
     buf_byte(&line, ' ');
-    /* Not in the middle of a character. */
-    while (cut && cut < msg->value_len && ((unsigned char)msg->value[cut] & 0xc0) == 0x80)
-        cut--;
-    buf_append(&line, msg->value ? msg->value : "", msg->value ? cut : 0);
-    if (cut < msg->value_len)
-        buf_text(&line, "...");
-    screen_line(live->screen, live->access.task->topics.requests, SCREEN_GREEN, line.data,
-                line.len);
+    buf_append(&line, msg->value ? msg->value : "", msg->value ? msg->value_len : 0);
+    show_line(live, live->access.task->topics.requests, SCREEN_GREEN, &line);
     buf_release(&line);
 }
 
@@ -133,7 +143,7 @@ static void show_outcome(struct live *live, const struct bus_msg *msg)
                 buf_text(&line, " -");
         }
     }
-    screen_line(live->screen, live->access.task->topics.outcomes, SCREEN_BLUE, line.data, line.len);
+    show_line(live, live->access.task->topics.outcomes, SCREEN_BLUE, &line);
     buf_release(&line);
 }
 

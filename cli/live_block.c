@@ -71,9 +71,9 @@ static void draw_totals(const struct live_view *view, struct buf *out)
         view->status.backlog > (uint64_t)view->task->max_backlog)
         buf_printf(out, "   the simulator waits: %s in the queue",
                    figure_count(view->status.backlog, a));
-    buf_printf(out, "\n events %s/s   prediction lag p50 %s ms, p99 %s ms\n",
-               figure_number(view->events_per_s, 0, a), figure_number(view->lag_p50_ms, 2, b),
-               figure_number(view->lag_p99_ms, 2, c));
+    buf_printf(out, "\n events %s/s   prediction lag p50 %s, p99 %s\n",
+               figure_number(view->events_per_s, 0, a), figure_span_ms(view->lag_p50_ms, b),
+               figure_span_ms(view->lag_p99_ms, c));
 }
 
 static void draw_models(const struct live_view *view, const struct screen *screen, struct buf *out)
@@ -82,8 +82,8 @@ static void draw_models(const struct live_view *view, const struct screen *scree
     const struct status_model *first = best(s);
     char head[160];
 
-    snprintf(head, sizeof(head), " %-19s %-25s %-17s %10s %9s %9s %9s %8s\n", "model", "class",
-             "version", "learned", "MAE last", "MAE all", "served", "skill %");
+    snprintf(head, sizeof(head), " %-19s %9s %9s %9s %9s %8s  %-15s %s\n", "model", "learned",
+             "MAE last", "MAE all", "served", "skill %", "version", "class");
     screen_paint(screen, out, SCREEN_DIM, head);
     for (size_t i = 0; i < s->n_models; i++) {
         const struct status_model *m = &s->model[i];
@@ -95,11 +95,11 @@ static void draw_models(const struct live_view *view, const struct screen *scree
         char served[FIGURE_MAX];
         char percent[FIGURE_MAX];
         short_version(m->version, version, sizeof(version));
-        snprintf(line, sizeof(line), " %-19s %-25s %-17s %10s %9s %9s %9s %8s%s%s\n", m->name,
-                 m->class_name, version, figure_count(m->learned, learned),
-                 figure_number(m->mae_window, 1, window), figure_number(m->mae, 1, mae),
-                 figure_number(m->mae_served, 1, served), figure_number(skill(s, m), 1, percent),
-                 m == first ? "  best" : "", m->caught_up ? "" : "  catching up");
+        snprintf(line, sizeof(line), " %-19s %9s %9s %9s %9s %8s  %-15s %s%s%s\n", m->name,
+                 figure_count(m->learned, learned), figure_number(m->mae_window, 1, window),
+                 figure_number(m->mae, 1, mae), figure_number(m->mae_served, 1, served),
+                 figure_number(skill(s, m), 1, percent), version, m->class_name,
+                 m == first ? ", best" : "", m->caught_up ? "" : ", catching up");
         screen_paint(screen, out, m == first ? SCREEN_GREEN : SCREEN_PLAIN, line);
     }
     if (!s->n_models)
@@ -184,8 +184,8 @@ void live_block_line(const struct live_view *view, struct buf *out)
                t.in_progress, t.completed, s->ledger.outcomes_bad_label, t.dead,
                figure_number(view->events_per_s, 0, a));
     if (isfinite(view->lag_p50_ms))
-        buf_printf(out, ", lag p50 %s ms p99 %s ms", figure_number(view->lag_p50_ms, 2, a),
-                   figure_number(view->lag_p99_ms, 2, b));
+        buf_printf(out, ", lag p50 %s p99 %s", figure_span_ms(view->lag_p50_ms, a),
+                   figure_span_ms(view->lag_p99_ms, b));
     for (size_t i = 0; i < s->n_models; i++) {
         const struct status_model *m = &s->model[i];
         buf_printf(out, "; %s MAE %s", m->name, figure_number(m->mae, 1, a));

@@ -57,6 +57,8 @@ static void on_line(void *ctx, int child, const char *name, const char *line, si
         colour = palette[(size_t)child % (sizeof(palette) / sizeof(palette[0]))];
     }
     screen_line(up->screen, name, colour, line, len);
+    if (up->stopping)
+        screen_flush(up->screen);
 }
 
 void up_say(struct up *up, const char *fmt, ...)
@@ -239,9 +241,10 @@ int up_start(struct up *up, const struct up_options *options, struct screen *scr
 
 void up_stop_services(struct up *up)
 {
+    up->stopping = true;
+    screen_flush(up->screen);
     if (up->supervisor)
         supervise_stop(up->supervisor, up->first_service);
-    screen_flush(up->screen);
 }
 
 void up_stop(struct up *up)
@@ -250,7 +253,6 @@ void up_stop(struct up *up)
         up_stop_services(up);
         supervise_stop(up->supervisor, 0);
         supervise_free(up->supervisor);
-        screen_flush(up->screen);
     }
     own_redis_release(&up->redis);
     if (up->lock_fd >= 0)

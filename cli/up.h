@@ -34,7 +34,8 @@ struct up {
     int first_service;     /* number of the first child that is a service */
     int simulator;         /* number of its child; -1: none */
     int lock_fd;
-    bool quiet; /* services' lines below WARN are not shown */
+    bool stopping; /* lines are shown as they come: nobody steps any more */
+    bool quiet;    /* services' lines below WARN are not shown */
 };
 
 /*

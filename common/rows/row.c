@@ -87,7 +87,7 @@ static bool read_double(const struct json_value *v, double *ret)
 {
     switch (v->type) {
     case JSON_NULL:
-        *ret = NAN;
+        *ret = (double)NAN;
         return true;
     case JSON_FALSE:
     case JSON_TRUE:
@@ -123,7 +123,7 @@ static int read_features(const struct row_reader *r, const struct json_value *ob
     size_t next = 0;
 
     for (size_t i = 0; i < r->n_features; i++)
-        x[i] = NAN;
+        x[i] = (double)NAN;
     json_iter_init(&it, object);
     while (json_next_member(&it, &key, &v)) {
         size_t i = name_find(r->features, r->n_features, next, &key);
@@ -151,7 +151,7 @@ static int read_predictions(const struct row_reader *r, const struct json_value 
     size_t next = 0;
 
     for (size_t i = 0; i < r->n_models; i++)
-        served[i] = NAN;
+        served[i] = (double)NAN;
     if (object->type == JSON_NULL)
         return 0;
     if (object->type != JSON_OBJECT)
@@ -225,7 +225,7 @@ static int read_label(const struct row_reader *r, const struct json_value *v, do
 {
     const char *name = r->fields[FIELD_LABEL].text;
 
-    *ret = NAN;
+    *ret = (double)NAN;
     if (r->n_fields == FIELD_LABEL)
         return 0;
     if (v->type == JSON_NULL)
@@ -290,7 +290,7 @@ int row_reader_read(const struct row_reader *r, const char *text, size_t len, st
     struct json_value fields[FIELD_COUNT];
     struct json_value root;
 
-    *ret = (struct row){.label = NAN};
+    *ret = (struct row){.label = (double)NAN};
     if (!text)
         return err_set(err, ERR_INVALID, "the message has no value");
     int rc = json_parse(text, len, &root, err);

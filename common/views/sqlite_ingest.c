@@ -11,16 +11,12 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/dead_letter.h"
 #include "base/json.h"
 #include "base/num.h"
 #include "views/sqlite_internal.h"
 
-#define KEY_MAX        1024
-#define DEAD_VALUE_MAX (64 * 1024)
-#define AGE_CHECK_MS   1000
-
-/* Rows forgotten in one transaction, beyond as many as came in with it. */
-#define RETAIN_CHUNK 512
+#define KEY_MAX 1024
 
 static void bind_text(sqlite3_stmt *stmt, int i, const char *text, size_t len)
 {
@@ -33,30 +29,21 @@ static int dead_letter(struct sqlite_views *s, const struct views_event *ev, int
                        const char *reason, struct err *err)
 {
     struct buf out = BUF_INIT, position = BUF_INIT;
-    char at[CLOCK_TEXT_LEN + 1];
-    const char *topic = s->topic_names[ev->input];
+    struct dead_letter letter = {
+        .service = "views",
+        .topic = s->topic_names[ev->input],
+        .reason = reason,
+        .key = ev->key,
+        .key_len = ev->key_len < KEY_MAX ? ev->key_len : KEY_MAX,
+        .value = ev->value,
+        .value_len = ev->value_len,
+        .at_ms = now_ms,
+    };
 
-    clock_format(now_ms, at);
     if (s->position_text && ev->origin)
         s->position_text(s->position_ctx, ev->origin, &position);
-    buf_text(&out, "{\"topic\":");
-    json_write_string(&out, topic, strlen(topic));
-    buf_text(&out, ",\"position\":");
-    json_write_string(&out, buf_str(&position), position.len);
-    buf_text(&out, ",\"reason\":");
-    json_write_string(&out, reason, strlen(reason));
-    buf_text(&out, ",\"key\":");
-    if (ev->key)
-        json_write_string(&out, ev->key, ev->key_len < KEY_MAX ? ev->key_len : KEY_MAX);
-    else
-        buf_text(&out, "null");
-    buf_text(&out, ",\"value\":");
-    if (ev->value)
-        json_write_string(&out, ev->value,
-                          ev->value_len < DEAD_VALUE_MAX ? ev->value_len : DEAD_VALUE_MAX);
-    else
-        buf_text(&out, "null");
-    buf_printf(&out, ",\"at\":\"%s\",\"service\":\"views\"}", at);
+    letter.position = buf_str(&position);
+    dead_letter_write(&letter, &out);
 
     bool key_ok = ev->key && ev->key_len <= KEY_MAX && json_utf8_valid(ev->key, ev->key_len);
     int code = sqlite_outbox_put(s, VIEWS_DEAD_LETTERS, key_ok ? ev->key : NULL,
@@ -477,104 +464,6 @@ static int ingest_event(struct sqlite_views *s, const struct views_event *ev, in
     }
 }
 
-/* ---- Retention ---- */
-
-static int count_range(struct sqlite_views *s, enum sqlite_stmt_id id, int64_t from, int64_t to,
-                       uint64_t *ret, struct err *err)
-{
-    sqlite3_stmt *stmt = s->stmt[id];
-
-    sqlite3_bind_int64(stmt, 1, from);
-    sqlite3_bind_int64(stmt, 2, to);
-    int rc = sqlite3_step(stmt);
-    *ret = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
-    sqlite3_reset(stmt);
-    return rc == SQLITE_ROW ? 0 : sqlite_fail(s, err, "retention");
-}
-
-static int forget_until(struct sqlite_views *s, int64_t upto, struct err *err)
-{
-    static const enum sqlite_stmt_id DROPS[] = {SQL_DROP_REQUESTS, SQL_DROP_PREDICTIONS,
-                                                SQL_DROP_OUTCOMES, SQL_DROP_REFUSED};
-    struct views_ledger *ledger = &s->now.ledger;
-    uint64_t pending = 0, waiting = 0, refused = 0;
-
-    if ((ledger->requests_pending &&
-         count_range(s, SQL_EXPIRE_PENDING, s->now.first_n, upto, &pending, err) < 0) ||
-        (ledger->outcomes_waiting > s->now.early &&
-         count_range(s, SQL_EXPIRE_WAITING, s->now.first_n, upto, &waiting, err) < 0) ||
-        (s->now.refused &&
-         count_range(s, SQL_EXPIRE_REFUSED, s->now.first_n, upto, &refused, err) < 0))
-        return err->code;
-    for (size_t i = 0; i < sizeof(DROPS) / sizeof(DROPS[0]); i++) {
-        sqlite3_bind_int64(s->stmt[DROPS[i]], 1, upto);
-        if (sqlite_run(s, DROPS[i], err) < 0)
-            return err->code;
-    }
-    ledger->requests_pending -= pending;
-    ledger->requests_expired += pending;
-    ledger->outcomes_waiting -= waiting;
-    ledger->outcomes_expired += waiting;
-    s->now.refused -= refused;
-    s->now.first_n = upto + 1;
-    return 0;
-}
-
-/* Outcomes that wait for a request for too long, or of which there are too many. */
-static int forget_early(struct sqlite_views *s, int64_t limit, int64_t oldest_ms, struct err *err)
-{
-    sqlite3_stmt *stmt = s->stmt[SQL_DROP_EARLY];
-    int64_t newest = 0;
-
-    if (sqlite_int(s, "SELECT max(e) FROM early_outcomes", 0, &newest, err) < 0)
-        return err->code;
-    sqlite3_bind_int64(stmt, 1, limit);
-    sqlite3_bind_int64(stmt, 2, oldest_ms);
-    sqlite3_bind_int64(stmt, 3, newest - s->retention_rows);
-    if (sqlite_run(s, SQL_DROP_EARLY, err) < 0)
-        return err->code;
-    uint64_t gone = (uint64_t)sqlite3_changes(s->db);
-    s->now.early -= gone;
-    s->now.ledger.outcomes_waiting -= gone;
-    s->now.ledger.outcomes_expired += gone;
-    return 0;
-}
-
-/* By rows in every transaction, by age once a second. */
-static int retain(struct sqlite_views *s, size_t n_events, int64_t now_ms, struct err *err)
-{
-    int64_t limit = (int64_t)n_events + RETAIN_CHUNK;
-    int64_t upto = s->now.last_n - s->retention_rows;
-
-    /* In chunks: a range costs less than its rows one by one. */
-    if (upto - s->now.first_n + 1 < RETAIN_CHUNK)
-        upto = s->now.first_n - 1;
-    else if (upto >= s->now.first_n + limit)
-        upto = s->now.first_n + limit - 1;
-
-    if (now_ms >= s->next_age_ms) {
-        int64_t oldest_ms = now_ms - s->retention_seconds * 1000;
-        sqlite3_stmt *stmt = s->stmt[SQL_AGE];
-
-        sqlite3_bind_int64(stmt, 1, s->now.first_n);
-        sqlite3_bind_int64(stmt, 2, limit);
-        sqlite3_bind_int64(stmt, 3, oldest_ms);
-        int rc = sqlite3_step(stmt);
-        int64_t aged = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
-        sqlite3_reset(stmt);
-        if (rc != SQLITE_ROW)
-            return sqlite_fail(s, err, "retention");
-        if (aged > upto)
-            upto = aged;
-        /* A full chunk was too old: go on with the next transaction. */
-        if (aged < s->now.first_n + limit - 1)
-            s->next_age_ms = now_ms + AGE_CHECK_MS;
-        if (s->now.early && forget_early(s, limit, oldest_ms, err) < 0)
-            return err->code;
-    }
-    return upto >= s->now.first_n ? forget_until(s, upto, err) : 0;
-}
-
 /* ---- The transaction ---- */
 
 static int put_positions(struct sqlite_views *s, const struct views_position *positions, size_t n,
@@ -593,7 +482,7 @@ static int ingest(struct sqlite_views *s, const struct views_event *events, size
     for (size_t i = 0; i < n; i++)
         if (ingest_event(s, &events[i], now_ms, err) < 0)
             return err->code;
-    if (retain(s, n, now_ms, err) < 0 || sqlite_outbox_trim(s, n, now_ms, err) < 0 ||
+    if (sqlite_retain(s, n, now_ms, err) < 0 || sqlite_outbox_trim(s, n, now_ms, err) < 0 ||
         put_positions(s, positions, n_positions, err) < 0)
         return err->code;
     return sqlite_ledger_store(s, err);

@@ -172,6 +172,9 @@ int sqlite_ingest(struct views *v, const struct views_event *events, size_t n,
                   const struct views_position *positions, size_t n_positions, int64_t now_ms,
                   struct err *err);
 
+/* sqlite_retain.c: part of a transaction that brought `n_events` events. */
+int sqlite_retain(struct sqlite_views *s, size_t n_events, int64_t now_ms, struct err *err);
+
 /* sqlite_outbox.c */
 int sqlite_outbox_put(struct sqlite_views *s, enum views_output output, const char *key,
                       size_t key_len, const struct buf *value, struct err *err);

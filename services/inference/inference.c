@@ -14,10 +14,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/dead_letter.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "inference/inference_internal.h"
-#include "rows/dead_letter.h"
 
 #define FLUSH_MS 10000
 #define SUSPECT  2 /* deliveries from which on rows come one by one */
@@ -340,7 +340,11 @@ static int commit(struct inference *inf, struct err *err)
     return rc;
 }
 
-/* Predicts and publishes the batch, waits until it is durable, commits; goes on where it failed. */
+/*
+ * Predicts and publishes the batch, waits until it is durable, commits; goes on where it failed. A
+ * commit that is lost is asked for again after the next poll: only a poll reconnects, and it may
+ * hand the same rows out again.
+ */
 static int advance(struct inference *inf, struct err *err)
 {
     int rc = 0;
@@ -397,10 +401,14 @@ static int step(struct inference *inf, int timeout_ms, struct err *err)
 {
     int rc = inf->must_rejoin ? join(inf, err) : 0;
 
-    if (rc == 0 && inf->stage == STAGE_READ && !inf->n)
+    if (rc == 0 && !inf->n)
         rc = poll_batch(inf, timeout_ms, err);
-    if (rc < 0 || (inf->stage == STAGE_READ && !inf->n))
+    if (rc < 0)
         return rc;
+    if (!inf->n)
+        return inf->stage == STAGE_DURABLE ? commit(inf, err) : 0;
+    if (inf->stage == STAGE_DURABLE)
+        inf->stage = STAGE_READ;
 
     int n = (int)inf->n;
     rc = in_transactions(inf) ? advance_transaction(inf, err) : advance(inf, err);

@@ -9,8 +9,7 @@
  * Invariants: learned + skipped = position - start. The state depends on the
  * task, the generation's start and the rows up to position, and on nothing
  * else: not on batches, not on when or how often it was saved and restored.
- * (The task's max_model_bytes and score_window are part of the task here:
- * another bound may grow another model.)
+ * (The task's score_window is part of it too, but only of the scores.)
  */
 #ifndef OXBOW_LEARNER_FOLD_H
 #define OXBOW_LEARNER_FOLD_H

@@ -157,14 +157,22 @@ static int publish_first(struct learning *l, struct err *err)
     return learning_put_floor(l, err);
 }
 
-/* Views must not trim the rows that a generation which is about to begin will begin with. */
+/*
+ * Views must not trim the rows that a generation which is about to begin will begin with. The
+ * count, by which views sees how far behind the learner is, stays what it was.
+ */
 static int hold_rows(struct learning *l, struct err *err)
 {
+    const char *topic = l->task->topics.learning_queue;
     struct buf pos = BUF_INIT;
+    uint64_t count = 0;
 
-    bus_pos_format(l->o.bus, &BUS_POS_OLDEST, &pos);
-    int rc = store_floor_put(l->o.store, LEARNING_READER, l->task->topics.learning_queue,
-                             buf_str(&pos), 0, err);
+    int rc = store_floor_get(l->o.store, LEARNING_READER, topic, &pos, &count, err);
+    if (rc == 0 || rc == ERR_NOT_FOUND) {
+        buf_clear(&pos);
+        bus_pos_format(l->o.bus, &BUS_POS_OLDEST, &pos);
+        rc = store_floor_put(l->o.store, LEARNING_READER, topic, buf_str(&pos), count, err);
+    }
     buf_release(&pos);
     return rc;
 }

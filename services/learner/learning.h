@@ -12,6 +12,10 @@
  * of the last row in them. Whatever happens between two such writes is done
  * again from the last one, and comes out the same to the last bit (fold.h).
  *
+ * A row that cannot be learned (no features, a label outside label_range) is
+ * counted by each model as skipped, and goes to dead-letters before a version
+ * passes it; after a crash in between, a second time.
+ *
  * One learner at a time: the lease "learner" fences all others; whoever has
  * lost it gets ERR_FENCED from any call and must leave.
  *

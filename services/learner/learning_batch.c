@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/dead_letter.h"
 #include "base/mem.h"
 #include "learner/learning_internal.h"
-#include "rows/dead_letter.h"
 
 #define FLUSH_MS 10000
 

@@ -143,12 +143,19 @@ int learning_publish(struct learning *l, size_t i, struct err *err)
 int learning_put_floor(struct learning *l, struct err *err)
 {
     const struct learning_model *last = &l->models[0];
+    const struct learning_model *first = last;
 
-    for (size_t i = 1; i < l->task->n_models; i++)
-        if (l->models[i].stored_position < last->stored_position)
-            last = &l->models[i];
+    for (size_t i = 1; i < l->task->n_models; i++) {
+        const struct learning_model *m = &l->models[i];
+        if (m->stored_position < last->stored_position)
+            last = m;
+        if (m->stored_position > first->stored_position)
+            first = m;
+    }
+    /* The last one holds the rows; a model that begins anew does not hold up the stream meanwhile.
+     */
     return store_floor_put(l->o.store, LEARNING_READER, l->task->topics.learning_queue,
-                           buf_str(&last->stored_pos), last->stored_position, err);
+                           buf_str(&last->stored_pos), first->stored_position, err);
 }
 
 /* Publishes again those versions of a model that lie above the store's newest. */

@@ -64,11 +64,11 @@ static void write_member(struct buf *out, const char *name, bool is_known, doubl
 static bool read_exact(const struct json_value *v, double *ret)
 {
     if (json_is(v, "inf", 3))
-        *ret = INFINITY;
+        *ret = (double)INFINITY;
     else if (json_is(v, "-inf", 4))
-        *ret = -INFINITY;
+        *ret = (double)-INFINITY;
     else if (json_is(v, "nan", 3))
-        *ret = NAN;
+        *ret = (double)NAN;
     else
         return json_number(v, ret);
     return true;

@@ -7,10 +7,14 @@ Skipped (status 77) where there is no Java, or no jars of Kafka.
 
 import argparse
 import json
+import pathlib
 import random
 import shutil
 import subprocess
+import sys
 import time
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 
 from kafka import Broker
 from oxbow import World, check, wait_for

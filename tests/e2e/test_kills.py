@@ -1,6 +1,6 @@
 """kill -9 of everything, at random moments: nothing is lost, nothing is learned twice.
 
-    python3 test_kills.py [--kills N] [--seed S] [--slow-fsync LIBRARY]
+    python3 test_kills.py [--kills N] [--seed S] [--slow-fsync LIBRARY] [--inference N]
 """
 
 import argparse
@@ -39,19 +39,21 @@ def kill_round(up, target):
     return killed
 
 
-def run(kills, seed, slow_fsync):
+def run(kills, seed, slow_fsync, inference):
     rng = random.Random(seed)
     trips = kills * TRIPS_A_KILL
     keep = {"stream_keep_rows": 10_000_000, "rebuild_rows": 10_000_000,
             "retention": {"age_seconds": 604800, "rows": 10_000_000}}
     # Every kind once, in random order, before chance decides.
-    plan = list(TARGETS)
+    targets = TARGETS + tuple(f"inference-{i}" for i in range(2, inference + 1))
+    plan = list(targets)
     rng.shuffle(plan)
-    plan += [rng.choice(TARGETS) for _ in range(kills - len(plan))]
+    plan += [rng.choice(targets) for _ in range(kills - len(plan))]
     with World("kills", **keep) as world:
         if slow_fsync:
             os.environ["LD_PRELOAD"] = slow_fsync
-        up = world.up(simulate=("--rate", str(RATE), "--trips", str(trips)))
+        up = world.up("--inference", inference,
+                      simulate=("--rate", str(RATE), "--trips", str(trips)))
         os.environ.pop("LD_PRELOAD", None)
         wait_for(lambda: world.ledger().get("outcomes_emitted", 0) > 0, "the first row to learn")
         for number, target in enumerate(plan[:kills]):
@@ -80,10 +82,11 @@ def main():
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--slow-fsync", metavar="LIBRARY", help="preloaded into redis-server")
+    parser.add_argument("--inference", type=int, default=1, help="how many inference processes")
     options = parser.parse_args()
     print(f"{options.kills} kills, seed {options.seed}", flush=True)
     start = time.monotonic()
-    run(options.kills, options.seed, options.slow_fsync)
+    run(options.kills, options.seed, options.slow_fsync, options.inference)
     print(f"ok, {time.monotonic() - start:.1f} s")
 
 

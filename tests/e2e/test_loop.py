@@ -1,10 +1,13 @@
 """The loop as a user meets it: `oxbow demo`."""
 
+import datetime
+import gzip
 import json
+import os
 import signal
 import subprocess
 
-from oxbow import BIN, World, check, main, wait_for
+from oxbow import BIN, World, check, is_running, main, wait_for
 
 MODELS = ("linear-regression", "decision-tree", "nearest-neighbors", "baseline")
 
@@ -87,5 +90,49 @@ def test_commands():
         check(cannot.returncode == 3, "without a server the audit cannot tell")
 
 
+def write_trips(path, n):
+    """n trips in Kaggle's columns; every 50th takes a second, which is a bad label."""
+    start = datetime.datetime(2016, 3, 7, 8)
+    with gzip.open(path, "wt") as file:
+        file.write("id,vendor_id,pickup_datetime,dropoff_datetime,passenger_count,"
+                   "pickup_longitude,pickup_latitude,dropoff_longitude,dropoff_latitude,"
+                   "store_and_fwd_flag,trip_duration\n")
+        for i in range(n):
+            seconds = 1 if i % 50 == 0 else 100 + 13 * (i % 97)
+            pick_up = start + datetime.timedelta(seconds=7 * i)
+            drop_off = pick_up + datetime.timedelta(seconds=seconds)
+            file.write(f"id{i:07d},{1 + i % 2},{pick_up},{drop_off},{1 + i % 4},-73.98,40.75,"
+                       f"{-73.98 + seconds / 20000:.6f},40.76,N,{seconds}\n")
+
+
+def test_replay():
+    """A file of real trips is carried through, and it ends when every trip is learned."""
+    with World("replay") as world:
+        file = world.dir / "trips.csv.gz"
+        write_trips(file, 1000)
+        summary = demo(world, "--replay", file, "--rate", 500)
+        check(summary["requests"] == summary["predicted"] == summary["outcomes"] == 1000,
+              str(summary))
+        check(summary["bad_labels"] == 20 and summary["audit"] == "balanced", str(summary))
+        for name in MODELS:
+            check(summary["models"][name]["learned"] == 980, f"{name}: {summary}")
+
+
+def test_second_signal():
+    """A second signal ends it at once, also when a service does not listen."""
+    with World("signal") as world:
+        up = world.up(simulate=("--rate", "50"))
+        wait_for(lambda: world.ledger().get("requests_new", 0) > 0, "the first request")
+        children = up.children()
+        os.kill(children["views-1"], signal.SIGSTOP)
+        up.process.send_signal(signal.SIGTERM)
+        up.wait_line("stopping")
+        up.process.send_signal(signal.SIGTERM)
+        check(up.wait() == 1, "it ends with status 1")
+        check(not up.has_line("killing it"), "it does not wait for those that do not listen")
+        wait_for(lambda: not any(is_running(pid) for pid in children.values()),
+                 "its children to be gone")
+
+
 if __name__ == "__main__":
-    main(test_runs_and_learns, test_commands)
+    main(test_runs_and_learns, test_commands, test_replay, test_second_signal)

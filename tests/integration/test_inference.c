@@ -161,7 +161,7 @@ static void test_many_rows(void **state)
         struct json_value features;
         struct json_value name;
         double x[3] = {(double)NAN, (double)NAN, (double)NAN};
-        double value;
+        double value = 0;
 
         assert_int_equal(json_parse(line, (size_t)(end - line), &v, NULL), 0);
         assert_true(json_get(&v, "features", &features));

@@ -26,7 +26,7 @@ static double label_predictions(struct world *w, uint64_t first, double served_e
         struct json_value features;
         struct json_value predictions;
         struct json_value v;
-        double value;
+        double value = 0;
 
         if (seq >= first) {
             char key[32];

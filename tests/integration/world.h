@@ -43,6 +43,8 @@ struct world {
     char dir[64]; /* of the task file */
     char name[32];
     char incarnation[UUID_TEXT_LEN + 1];
+    const char *backend; /* of bus and store: "memory", or "redis" at `url` */
+    const char *url;
     struct task *task;
     struct peer views; /* publishes the rows, looks at the rest */
 };
@@ -50,7 +52,12 @@ struct world {
 /* Models "one" and "two" with these pipelines; `more` is further members of the task file: ", ...".
  */
 void world_open(struct world *w, const char *one, const char *two, const char *more);
+/* The same on a Redis server; `url` must outlive the world. */
+void world_open_redis(struct world *w, const char *url, const char *one, const char *two,
+                      const char *more);
 void world_close(struct world *w);
+/* Waits until the views peer has its server again. */
+void world_reach(struct world *w);
 
 /* The same world under another task file; w->task is replaced. */
 void world_reload(struct world *w, const char *one, const char *two, const char *more);

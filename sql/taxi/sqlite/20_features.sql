@@ -1,4 +1,5 @@
--- Average speed of completed trips by the hour of their pick-up, in degrees (L1) a second.
+-- Average speed of completed trips by the hour of their pick-up, in degrees (L1) a second. Only trips
+-- within label_range count: one that ends after a second would be hundreds of times as fast as the rest.
 -- SQLite does not maintain a join by itself: a trigger adds each trip as it completes.
 CREATE TABLE IF NOT EXISTS hourly_speed(
     hour      INTEGER PRIMARY KEY,
@@ -10,7 +11,7 @@ BEGIN
     INSERT INTO hourly_speed(hour, trips, speed_sum)
     SELECT pick_up_ms / 3600000 % 24, 1, l1_distance / duration
     FROM completed_trips
-    WHERE n = NEW.n AND duration > 0 AND l1_distance IS NOT NULL
+    WHERE n = NEW.n AND duration BETWEEN 30 AND 10800 AND l1_distance IS NOT NULL
     ON CONFLICT(hour) DO UPDATE
     SET trips = trips + 1, speed_sum = speed_sum + excluded.speed_sum;
 END;

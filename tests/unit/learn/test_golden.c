@@ -274,8 +274,6 @@ static const struct data_set chick = {
 /* Scores the pipeline over the rows of a CSV file, each predicted and then learned. */
 static struct metrics score(const struct data_set *set, const char *pipeline)
 {
-    struct schema *schema = new_schema(set->features, set->width);
-    struct model *m = model_new(pipeline, schema, NULL);
     struct metrics metrics = {0};
     struct buf text = BUF_INIT;
     char *line;
@@ -284,8 +282,12 @@ static struct metrics score(const struct data_set *set, const char *pipeline)
     if (!read_file(set->file, &text)) {
         print_message("SKIPPED: %s is not there, so River's published figures are NOT checked\n",
                       set->file);
+        buf_release(&text);
         skip();
     }
+
+    struct schema *schema = new_schema(set->features, set->width);
+    struct model *m = model_new(pipeline, schema, NULL);
     assert_non_null(m);
     strtok_r(text.data, "\r\n", &rest);
     while ((line = strtok_r(NULL, "\r\n", &rest))) {

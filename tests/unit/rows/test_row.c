@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "rows/dead_letter.h"
+#include "base/dead_letter.h"
 #include "rows/row.h"
 
 static const char *const models[] = {"linear", "tree"};

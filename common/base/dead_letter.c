@@ -1,5 +1,5 @@
 /* Writing dead letters. */
-#include "rows/dead_letter.h"
+#include "base/dead_letter.h"
 
 #include <string.h>
 

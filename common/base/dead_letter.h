@@ -2,8 +2,8 @@
  * The text of a message of the topic dead-letters: what could not be read,
  * where it was, and why. docs/internals.md has the form.
  */
-#ifndef OXBOW_ROWS_DEAD_LETTER_H
-#define OXBOW_ROWS_DEAD_LETTER_H
+#ifndef OXBOW_BASE_DEAD_LETTER_H
+#define OXBOW_BASE_DEAD_LETTER_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -44,6 +44,15 @@ def wait_for(condition, what, patience_s=PATIENCE_S):
         time.sleep(0.05)
 
 
+def is_running(pid):
+    """True for a process that is there, and no zombie."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] != "Z"
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -196,7 +205,9 @@ class World:
             argv.append("--no-simulator")
         else:
             argv += ["--simulate", *simulate]
-        return self.spawn(*argv)
+        process = self.spawn(*argv)
+        process.wait_line("redis-server answers")
+        return process
 
     def run(self, command, *more, input=None, timeout_s=PATIENCE_S):
         """One command of oxbow, to its end."""

@@ -1,0 +1,125 @@
+/* Heartbeats as the live view reads them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs those before it. */
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "status.h"
+
+static void parse(const char *text, struct status *s, struct status_lag *lag)
+{
+    struct err err = {0};
+
+    assert_int_equal(status_parse(text, strlen(text), s, lag, &err), 0);
+}
+
+/* Ledger, models and states are found in the services' heartbeats. */
+static void test_members(void **state)
+{
+    struct status *s = calloc(1, sizeof(*s));
+    struct status_lag *lag = calloc(1, sizeof(*lag));
+
+    (void)state;
+    parse("{\"views-1\":{\"service\":\"views\",\"state\":\"running\",\"time_ms\":5000,"
+          "\"status\":{\"ledger\":{\"requests_new\":12,\"outcomes_emitted\":7,\"unknown\":1}}},"
+          "\"learner-1\":{\"service\":\"learner\",\"state\":\"draining\",\"time_ms\":5001,"
+          "\"status\":{\"models\":{\"tree\":{\"version\":\"g-7\",\"class\":\"c\",\"position\":7,"
+          "\"learned\":6,\"serving\":true,\"caught_up\":true,\"mae\":1.5,\"mae_window\":null},"
+          "\"baseline\":{\"mae\":3}}}}}",
+          s, lag);
+    assert_int_equal(s->n_services, 2);
+    assert_string_equal(s->service[1].state, "draining");
+    assert_int_equal(s->ledger_ms, 5000);
+    assert_int_equal(s->ledger.requests_new, 12);
+    assert_int_equal(s->ledger.outcomes_emitted, 7);
+    assert_int_equal(s->n_models, 2);
+    assert_string_equal(s->model[0].name, "tree");
+    assert_int_equal(s->model[0].position, 7);
+    assert_true(s->model[0].serving && s->model[0].caught_up);
+    assert_true(s->model[0].mae == 1.5);
+    assert_true(isnan(s->model[0].mae_window) && isnan(s->model[0].mae_served));
+    assert_true(status_baseline(s) == &s->model[1]);
+    free(s);
+    free(lag);
+}
+
+/* What is no heartbeat at all is an error; what is one without a status is none. */
+static void test_odd_input(void **state)
+{
+    struct status *s = calloc(1, sizeof(*s));
+    struct status_lag *lag = calloc(1, sizeof(*lag));
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(status_parse("[1]", 3, s, lag, &err), ERR_INVALID);
+    assert_int_equal(status_parse("{", 1, s, lag, &err), ERR_INVALID);
+    parse("{\"a\":1,\"b\":{},\"c\":{\"service\":\"views\",\"status\":7}}", s, lag);
+    assert_int_equal(s->n_services, 2);
+    assert_int_equal(s->ledger_ms, 0);
+    assert_null(status_baseline(s));
+    free(s);
+    free(lag);
+}
+
+static void beat(struct status_lag *lag, int64_t started_ms, int64_t time_ms, const struct hist *h)
+{
+    struct status *s = calloc(1, sizeof(*s));
+    struct buf text = BUF_INIT;
+
+    buf_printf(&text,
+               "{\"inference-1\":{\"service\":\"inference\",\"started_ms\":%lld,\"time_ms\":%lld,"
+               "\"telemetry\":{\"histograms\":{\"oxbow_prediction_lag_seconds\":",
+               (long long)started_ms, (long long)time_ms);
+    hist_write(h, &text);
+    buf_text(&text, "}}}}");
+    parse(buf_str(&text), s, lag);
+    buf_release(&text);
+    free(s);
+}
+
+/* The lag is that of the last seconds: what a process counted before is left out, once it is known.
+ */
+static void test_lag(void **state)
+{
+    struct status_lag *lag = calloc(1, sizeof(*lag));
+    struct hist h = {0};
+    int64_t now = clock_wall_ms();
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        hist_add(&h, 50000000);
+    beat(lag, 1, now - 2000, &h);
+    assert_true(isnan(status_lag_ms(lag, 50)));
+    for (int i = 0; i < 10; i++)
+        hist_add(&h, 2000000);
+    beat(lag, 1, now - 1000, &h);
+    beat(lag, 1, now - 1000, &h); /* the same heartbeat once more adds nothing */
+    assert_true(fabs(status_lag_ms(lag, 50) - 2) < 0.2);
+
+    /* Started anew, it counts from nothing. */
+    struct hist fresh = {0};
+    for (int i = 0; i < 90; i++)
+        hist_add(&fresh, 8000000);
+    beat(lag, 2, now, &fresh);
+    assert_true(fabs(status_lag_ms(lag, 50) - 8) < 0.8);
+    free(lag);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_odd_input),
+        cmocka_unit_test(test_lag),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
