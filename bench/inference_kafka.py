@@ -125,13 +125,13 @@ def throughput(world, options, port):
 def latency(world, options, port):
     """At a fixed rate, behind whatever the throughput run has left."""
     inference = Inference(world, options, port)
-    last = [-1, 0]
+    last = [-1, time.monotonic()]
 
     def is_idle():
         now = predicted(port)[1]
-        last[1] = last[1] + 1 if now == last[0] and now else 0
-        last[0] = now
-        return last[1] > 15
+        if now != last[0] or not now:
+            last[:] = [now, time.monotonic()]
+        return time.monotonic() - last[1] > 5  # a heartbeat comes once a second
     wait_for(is_idle, "inference to have read what is there", 300)
     result = subprocess.run(
         [str(pathlib.Path(options.bin) / "bench_inference_kafka"), "pace", str(world.config),

@@ -13,6 +13,23 @@
 #include "base/mem.h"
 #include "base/stop.h"
 
+int deep_poll(struct access *a, struct bus_reader *r, const char *topic,
+              const struct bus_places *at, const struct bus_msg **ret, struct err *err)
+{
+    for (int i = 0; i < DEEP_PATIENCE; i++) {
+        bool at_end;
+        if (stop_requested())
+            return err_set(err, ERR_CANCELLED, "asked to stop");
+        int rc = bus_poll(r, DEEP_POLL_ROWS, DEEP_POLL_MS, ret, err);
+        if (rc != 0)
+            return rc;
+        rc = bus_places_at_end(a->bus, topic, at, &at_end, err);
+        if (rc < 0 || at_end)
+            return rc;
+    }
+    return err_set_retriable(err, ERR_TIMEOUT, "%s: the server is too busy to be read", topic);
+}
+
 static int compare_positions(const void *a, const void *b)
 {
     const struct store_version *x = a;

@@ -3,10 +3,12 @@
 #define OXBOW_CLI_AUDIT_DEEP_H
 
 #include "audit.h"
+#include "bus/bus_places.h"
 
 #define DEEP_POLL_ROWS 1000
 #define DEEP_POLL_MS   1000
-#define DEEP_EXAMPLES  5 /* findings of one kind that are spelled out */
+#define DEEP_PATIENCE  60 /* empty polls in a row, until a busy server counts as away */
+#define DEEP_EXAMPLES  5  /* findings of one kind that are spelled out */
 
 /* A model of the task file with its kept versions, without blobs. */
 struct deep_model {
@@ -16,6 +18,13 @@ struct deep_model {
     size_t n_versions;
     size_t n_current;
 };
+
+/*
+ * Polls a reader of `topic` for messages that must still come, however slow the server is just now.
+ * `at` is the position of the last one read (BUS_POS_OLDEST: none). 0: there are none behind it.
+ */
+int deep_poll(struct access *a, struct bus_reader *r, const char *topic, const struct bus_places *at,
+              const struct bus_msg **ret, struct err *err) MUST_CHECK;
 
 /* What the kept predictions name: "<model> <version>", each once. */
 struct deep_names {

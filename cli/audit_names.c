@@ -6,8 +6,6 @@
 #include "audit_deep.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/stop.h"
-#include "bus/bus_places.h"
 #include "keyset.h"
 
 static void add_name(struct deep_names *names, struct keyset *seen, const struct json_value *model,
@@ -63,26 +61,18 @@ static int read_all(struct deep_names *names, struct keyset *seen, struct access
     struct bus_places high = BUS_PLACES_INIT;
     struct bus_places read = BUS_PLACES_INIT;
     const struct bus_msg *msg;
-    bool done = false;
 
     int rc = bus_places_high(a->bus, topic, &high, err);
     if (rc == 0)
         rc = bus_reader_assign(r, topic, -1, &BUS_POS_OLDEST, err);
-    while (rc >= 0 && !(done = is_behind(a->bus, &high, &read))) {
-        if (stop_requested()) {
-            rc = err_set(err, ERR_CANCELLED, "asked to stop");
-            break;
-        }
-        rc = bus_poll(r, DEEP_POLL_ROWS, DEEP_POLL_MS, &msg, err);
+    while (rc >= 0 && !is_behind(a->bus, &high, &read)) {
+        rc = deep_poll(a, r, topic, &read, &msg, err);
+        if (rc == 0)
+            break; /* the last offsets were no messages */
         for (int i = 0; i < rc; i++) {
             read_message(names, seen, &msg[i]);
             bus_places_note(&read, &msg[i]);
         }
-        /* The last offsets may be marks of transactions, which are no messages. */
-        if (rc == 0)
-            rc = bus_places_at_end(a->bus, topic, &read, &done, err);
-        if (done)
-            break;
     }
     bus_places_release(&high);
     bus_places_release(&read);

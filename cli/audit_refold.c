@@ -6,8 +6,6 @@
 
 #include "audit_deep.h"
 #include "base/mem.h"
-#include "base/stop.h"
-#include "bus/bus_places.h"
 #include "keyset.h"
 #include "learner/fold.h"
 #include "rows/row.h"
@@ -196,22 +194,17 @@ static int read_rows(struct queue *q, struct bus_reader *r, struct err *err)
     const char *topic = q->a->task->topics.learning_queue;
     struct bus_places read = BUS_PLACES_INIT;
     const struct bus_msg *msg;
-    bool at_end = false; /* before what was wanted */
 
     int rc = bus_reader_assign(r, topic, 0, &BUS_POS_OLDEST, err);
-    while (rc >= 0 && q->last < q->wanted && !at_end) {
-        if (stop_requested()) {
-            rc = err_set(err, ERR_CANCELLED, "asked to stop");
-            break;
-        }
-        rc = bus_poll(r, DEEP_POLL_ROWS, DEEP_POLL_MS, &msg, err);
+    while (rc >= 0 && q->last < q->wanted) {
+        rc = deep_poll(q->a, r, topic, &read, &msg, err);
+        if (rc == 0)
+            break; /* the end, before what was wanted */
         int n = rc;
         for (int i = 0; rc >= 0 && i < n; i++) {
-            rc = read_row(q, &msg[i], err);
             bus_places_note(&read, &msg[i]);
+            rc = read_row(q, &msg[i], err);
         }
-        if (n == 0)
-            rc = bus_places_at_end(q->a->bus, topic, &read, &at_end, err);
     }
     bus_places_release(&read);
     return rc < 0 ? rc : 0;

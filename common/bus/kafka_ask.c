@@ -24,7 +24,6 @@ rd_kafka_t *kafka_asker(struct kafka_bus *bus, struct err *err)
         bus->asker = kafka_handle_new(bus, KAFKA_ASKER, conf, bus, err);
         if (!bus->asker)
             return NULL;
-        bus->asker_queue = rd_kafka_queue_new(bus->asker);
     }
     /* Lets it say what is wrong with the connection. */
     rd_kafka_poll(bus->asker, 0);
@@ -59,10 +58,8 @@ void kafka_asker_release(struct kafka_bus *bus)
     forget_last(bus);
     free(bus->last_headers);
     forget_floor(bus);
-    if (bus->asker) {
-        rd_kafka_queue_destroy(bus->asker_queue);
+    if (bus->asker)
         rd_kafka_destroy(bus->asker);
-    }
     bus->asker = NULL;
 }
 
@@ -189,31 +186,37 @@ static int read_tail(struct kafka_bus *bus, rd_kafka_topic_t *rkt, int32_t parti
                      int64_t end, struct err *err)
 {
     int64_t deadline = clock_mono_ms() + bus->timeout_ms;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(bus->asker);
     bool is_over = false;
     int rc = 0;
 
     forget_last(bus);
-    if (rd_kafka_consume_start_queue(rkt, partition, from, bus->asker_queue) < 0)
+    if (rd_kafka_consume_start_queue(rkt, partition, from, queue) < 0) {
+        rd_kafka_queue_destroy(queue);
         return kafka_fail(bus, &bus->asker_trouble, rd_kafka_last_error(), "reading back", err);
+    }
     while (rc == 0 && !is_over) {
-        rd_kafka_message_t *m = rd_kafka_consume_queue(bus->asker_queue, KAFKA_BLOCK_MS);
+        rd_kafka_message_t *m = rd_kafka_consume_queue(queue, KAFKA_BLOCK_MS);
         rd_kafka_resp_err_t code = m ? m->err : RD_KAFKA_RESP_ERR_NO_ERROR;
+        int64_t offset = m ? m->offset : 0;
 
         rd_kafka_poll(bus->asker, 0);
         if (m && !code) {
             forget_last(bus);
             bus->last = m;
-            is_over = m->offset >= end - 1;
+            is_over = offset >= end - 1;
             continue;
         }
         if (m)
             rd_kafka_message_destroy(m);
-        is_over = code == RD_KAFKA_RESP_ERR__PARTITION_EOF;
+        /* An end before the one that was asked for is a broker's that has not caught up. */
+        is_over = code == RD_KAFKA_RESP_ERR__PARTITION_EOF && offset >= end;
         if (!is_over && clock_mono_ms() > deadline)
             rc = kafka_fail(bus, &bus->asker_trouble, code ? code : RD_KAFKA_RESP_ERR__TIMED_OUT,
                             rd_kafka_topic_name(rkt), err);
     }
     rd_kafka_consume_stop(rkt, partition);
+    rd_kafka_queue_destroy(queue);
     return rc ? rc : bus->last ? 0 : ERR_NOT_FOUND;
 }
 

@@ -81,7 +81,6 @@ struct kafka_bus {
     bool is_tx_ending; /* a commit was begun, and how it ends is not known */
 
     rd_kafka_t *asker; /* NULL until it is needed */
-    rd_kafka_queue_t *asker_queue;
     struct kafka_trouble asker_trouble;
     rd_kafka_message_t *last; /* what bus_last() points to */
     struct bus_header *last_headers;

@@ -39,6 +39,8 @@ struct inference *inference_new(const struct inference_options *options, struct 
     inf->task = task;
     inf->width = schema_size(task->features);
     inf->rows = reader;
+    /* A broker that is far away is asked seldom and for much; few rows are still taken at once. */
+    inf->batch = bus_can(options->bus, BUS_ORDERS) ? INFERENCE_BATCH_NEAR : INFERENCE_BATCH;
     inf->max = 1;
     inf->good = mem_zalloc(INFERENCE_BATCH, sizeof(*inf->good));
     inf->good_msg = mem_zalloc(INFERENCE_BATCH, sizeof(*inf->good_msg));
@@ -306,12 +308,12 @@ static int poll_batch(struct inference *inf, int timeout_ms, struct err *err)
         n = 0; /* said once; the oldest that is kept comes next */
     }
     if (n <= 0) {
-        inf->max = n < 0 ? 1 : INFERENCE_BATCH;
+        inf->max = n < 0 ? 1 : inf->batch;
         return n;
     }
     inf->n = (size_t)n;
     inf->begin_ns = clock_mono_ns();
-    inf->max = INFERENCE_BATCH;
+    inf->max = inf->batch;
     for (size_t k = 0; k < inf->n; k++)
         if (inf->msgs[k].deliveries >= SUSPECT)
             inf->max = 1;
@@ -333,13 +335,16 @@ static int commit(struct inference *inf, struct err *err)
         ++*inf->c_conflicts; /* another member has them now, and predicts them once more */
         rc = 0;
     }
-    /* When it is lost, the rows come again from the next poll, and are predicted again: only a poll
-     * connects again. */
-    inf->stage = STAGE_READ;
+    if (rc == 0)
+        inf->stage = STAGE_READ;
     return rc;
 }
 
-/* Predicts and publishes the batch, waits until it is durable, commits; goes on where it failed. */
+/*
+ * Predicts and publishes the batch, waits until it is durable, commits; goes on where it failed. A
+ * commit that is lost is asked for again after the next poll: only a poll reconnects, and it may
+ * hand the same rows out again.
+ */
 static int advance(struct inference *inf, struct err *err)
 {
     int rc = 0;
@@ -396,10 +401,14 @@ static int step(struct inference *inf, int timeout_ms, struct err *err)
 {
     int rc = inf->must_rejoin ? join(inf, err) : 0;
 
-    if (rc == 0 && inf->stage == STAGE_READ && !inf->n)
+    if (rc == 0 && !inf->n)
         rc = poll_batch(inf, timeout_ms, err);
-    if (rc < 0 || (inf->stage == STAGE_READ && !inf->n))
+    if (rc < 0)
         return rc;
+    if (!inf->n)
+        return inf->stage == STAGE_DURABLE ? commit(inf, err) : 0;
+    if (inf->stage == STAGE_DURABLE)
+        inf->stage = STAGE_READ;
 
     int n = (int)inf->n;
     rc = in_transactions(inf) ? advance_transaction(inf, err) : advance(inf, err);

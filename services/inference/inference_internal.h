@@ -9,7 +9,8 @@
 #include "inference/inference.h"
 #include "rows/row.h"
 
-#define INFERENCE_BATCH 512 /* rows asked for at once */
+#define INFERENCE_BATCH      4096 /* rows asked for at once, at most */
+#define INFERENCE_BATCH_NEAR 512  /* where the bus answers within a fraction of a millisecond */
 
 /* One model of the task, and what serves as it. */
 struct inference_model {
@@ -45,8 +46,9 @@ struct inference {
 
     /* The batch that is being worked on; its messages are valid until the reader's next call. */
     const struct bus_msg *msgs;
-    size_t n;   /* 0: none */
-    size_t max; /* rows to ask for next */
+    size_t n;     /* 0: none */
+    size_t batch; /* rows to ask for at once */
+    size_t max;   /* rows to ask for next */
     enum inference_stage stage;
     bool must_rejoin;     /* a transaction failed: what was handed out is taken back */
     int64_t begin_ns;     /* when it came */

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 
 from kafka import Broker
 from oxbow import World, check, wait_for

@@ -85,10 +85,10 @@ def java(home, *args):
     """The command line of one of Kafka's programs."""
     if not shutil.which("java"):
         raise Unavailable("no java (apt-get install default-jre-headless)")
-    heap = os.environ.get("OXBOW_KAFKA_HEAP", "384m")
-    return ["java", f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"
-            if heap == "384m" else "-XX:+UseParallelGC",
-            f"-Dlog4j.configuration=file:{home / 'log4j.properties'}",
+    heap = os.environ.get("OXBOW_KAFKA_HEAP")
+    # A small heap and a quick start for tests; the real compiler where somebody asks for a heap.
+    how = [f"-Xmx{heap}"] if heap else ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    return ["java", *how, f"-Dlog4j.configuration=file:{home / 'log4j.properties'}",
             "-cp", f"{jars()}/*", *args]
 
 
