@@ -23,8 +23,8 @@ struct deep_model {
  * Polls a reader of `topic` for messages that must still come, however slow the server is just now.
  * `at` is the position of the last one read (BUS_POS_OLDEST: none). 0: there are none behind it.
  */
-int deep_poll(struct access *a, struct bus_reader *r, const char *topic, const struct bus_places *at,
-              const struct bus_msg **ret, struct err *err) MUST_CHECK;
+int deep_poll(struct access *a, struct bus_reader *r, const char *topic,
+              const struct bus_places *at, const struct bus_msg **ret, struct err *err) MUST_CHECK;
 
 /* What the kept predictions name: "<model> <version>", each once. */
 struct deep_names {

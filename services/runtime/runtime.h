@@ -54,8 +54,8 @@ struct runtime {
     char instance[64]; /* "views-1": --instance, default <service>-1 */
     struct task *task;
     uint64_t sql_hash;
-    struct store *store;     /* after runtime_connect */
-    struct bus *bus;         /* after runtime_connect */
+    struct store *store; /* after runtime_connect */
+    struct bus *bus;     /* after runtime_connect */
     char incarnation[UUID_TEXT_LEN +
                      1]; /* what the store is bound to; "" before: no heartbeat yet */
     struct telemetry *tm;
