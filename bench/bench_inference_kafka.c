@@ -3,6 +3,7 @@
  *
  *     bench_inference_kafka fill CONFIG ROWS            publishes rows as fast as it can
  *     bench_inference_kafka pace CONFIG RATE SECONDS    publishes on a fixed schedule, and measures
+ *     bench_inference_kafka topic CONFIG NAME           makes one more topic
  *
  * `pace` takes the time from the moment a row was due to be sent (not from when it was: no
  * coordinated omission) until its prediction is returned by a read of topic `predictions`. The
@@ -189,14 +190,24 @@ int main(int argc, char **argv)
     struct err err = {0};
     bool is_fill = argc == 4 && strcmp(argv[1], "fill") == 0;
     bool is_pace = argc == 5 && strcmp(argv[1], "pace") == 0;
+    bool is_topic = argc == 4 && strcmp(argv[1], "topic") == 0;
 
-    if (!is_fill && !is_pace) {
-        fprintf(stderr, "usage: bench_inference_kafka fill CONFIG ROWS | pace CONFIG RATE S\n");
+    if (!is_fill && !is_pace && !is_topic) {
+        fprintf(stderr, "usage: bench_inference_kafka fill CONFIG ROWS | pace CONFIG RATE S | "
+                        "topic CONFIG NAME\n");
         return 2;
     }
     struct task *task = task_load(argv[2], &err);
     if (!task)
         die("task", &err);
+    if (is_topic) {
+        struct bus *bus = open_bus(task);
+        if (bus_topic_ensure(bus, argv[3], 0, 0, &err) < 0)
+            die("topic", &err);
+        bus_close(bus);
+        task_free(task);
+        return 0;
+    }
     int rc = is_fill ? fill(task, atoll(argv[3])) : pace(task, atoll(argv[3]), atoll(argv[4]));
     task_free(task);
     return rc;

@@ -182,9 +182,8 @@ def main():
         result["filled"] = json.loads(filled.stdout)
         result["inference"] = throughput(world, options, port)
         if options.original:
-            subprocess.run([str(pathlib.Path(options.bin) / "bench_inference_kafka"), "fill",
-                            str(world.config), "1"], check=True, capture_output=True)
-            kafka_broker_topic(broker)
+            subprocess.run([str(pathlib.Path(options.bin) / "bench_inference_kafka"), "topic",
+                            str(world.config), "original-predictions"], check=True)
             result["original"] = original(options, broker)
             for run in result["original"]:
                 run["times_as_fast"] = round(result["inference"]["requests_a_second"] /
@@ -194,14 +193,6 @@ def main():
     print(text)
     if options.out:
         pathlib.Path(options.out).write_text(text + "\n")
-
-
-def kafka_broker_topic(broker):
-    """Makes the topic that the original publishes to."""
-    subprocess.run(["java", "-cp", f"{kafka_broker.jars()}/*",
-                    "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", broker.address,
-                    "--create", "--topic", "original-predictions", "--partitions", "3"],
-                   capture_output=True, check=True, timeout=60)
 
 
 if __name__ == "__main__":

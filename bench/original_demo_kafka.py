@@ -4,9 +4,10 @@
     bench/original_demo_kafka.py BROKERS --seconds S [--client confluent|kafka-python]
 
 Reads topic `features` from the oldest message, asks three models (linear regression behind a
-scaler, a Hoeffding tree behind a scaler, the mean), and publishes a message a request to
-`original-predictions`. Prints one JSON line: requests a second. The models are trained first on
---train rows, so that the tree has grown. Needs river, and confluent-kafka or kafka-python.
+scaler, a Hoeffding tree behind a scaler, the mean), and publishes a message a model to
+`original-predictions`, as the original does. Prints one JSON line: requests a second. The models
+are trained first on --train rows, so that the tree has grown. Needs river, and kafka-python (the
+original's client) or confluent-kafka (librdkafka too, the fastest there is for Python).
 """
 
 import argparse
@@ -36,13 +37,13 @@ def make_models(rows):
 
 
 def predict(models, value):
-    """The message's prediction, as text."""
+    """Key and value of a message a model."""
     row = json.loads(value)
     features = row["features"]
-    answers = {name: {"value": model.predict_one(features), "version": "1"}
-               for name, model in models.items()}
-    return json.dumps({"trip_id": row["trip_id"], "features": features, "predictions": answers,
-                       "requested_at": row["requested_at"]})
+    for name, model in models.items():
+        yield (f"{row['trip_id']}#{name}".encode(),
+               json.dumps({"features": features,
+                           "prediction": model.predict_one(features)}).encode("utf-8"))
 
 
 def run_confluent(options, models):
@@ -59,8 +60,13 @@ def run_confluent(options, models):
         if message is None or message.error():
             continue
         start = start or time.monotonic()
-        producer.produce("original-predictions", key=message.key(),
-                         value=predict(models, message.value()))
+        for key, value in predict(models, message.value()):
+            while True:
+                try:
+                    producer.produce("original-predictions", key=key, value=value)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
         producer.poll(0)
         n += 1
     producer.flush(30)
@@ -79,8 +85,8 @@ def run_kafka_python(options, models):
     n, start = 0, None
     for message in consumer:
         start = start or time.monotonic()
-        producer.send("original-predictions", key=message.key,
-                      value=predict(models, message.value).encode())
+        for key, value in predict(models, message.value):
+            producer.send("original-predictions", key=key, value=value)
         n += 1
         if time.monotonic() - start >= options.seconds:
             break

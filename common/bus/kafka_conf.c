@@ -73,6 +73,7 @@ static const struct setting common_defaults[] = {
 static const struct setting member_defaults[] = {
     {"partition.assignment.strategy", "cooperative-sticky"},
     {"session.timeout.ms", "10000"},
+    {"queued.min.messages", "100000"}, /* as much as it may take at once, several times */
     {NULL, NULL},
 };
 static const struct setting consumer_held[] = {

@@ -9,7 +9,7 @@
 #include "inference/inference.h"
 #include "rows/row.h"
 
-#define INFERENCE_BATCH      4096 /* rows asked for at once, at most */
+#define INFERENCE_BATCH      16384 /* rows asked for at once, at most */
 #define INFERENCE_BATCH_NEAR 512  /* where the bus answers within a fraction of a millisecond */
 
 /* One model of the task, and what serves as it. */
