@@ -10,7 +10,7 @@
 #include "rows/row.h"
 
 #define INFERENCE_BATCH      16384 /* rows asked for at once, at most */
-#define INFERENCE_BATCH_NEAR 512  /* where the bus answers within a fraction of a millisecond */
+#define INFERENCE_BATCH_NEAR 512   /* where the bus answers within a fraction of a millisecond */
 
 /* One model of the task, and what serves as it. */
 struct inference_model {
