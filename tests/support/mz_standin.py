@@ -130,6 +130,8 @@ class Backend:
     def connect(self, schema=None):
         host, port, database = self.where
         pg = PgClient(host, port, "postgres", database)
+        # Its tables grow faster than their statistics: a plan for ten rows takes minutes for 5,000.
+        pg.query("SET enable_nestloop = off")
         if schema:
             pg.query(f"SET search_path = {schema}, mz_shim")
         return pg
@@ -192,10 +194,14 @@ class Feeder:
 
     def run(self):
         pg = self.backend.connect(self.schema)
-        # kcat leaves when its broker does: then it is started again.
+        # kcat leaves when its broker does: then it is started again. What a killed stand-in had
+        # begun may still be under way, and in the way.
         try:
             while self.backend.is_there(pg, self.schema, self.table):
-                self.read_topic(pg)
+                try:
+                    self.read_topic(pg)
+                except PgError as problem:
+                    say(f"{self.table}: {problem}")
                 time.sleep(0.2)
         except (PgError, OSError) as problem:
             say(f"{self.table}: no longer fed: {problem}")
