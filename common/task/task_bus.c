@@ -16,18 +16,24 @@ void task_property_release(struct bus_property *property)
     free((void *)(uintptr_t)property->value);
 }
 
-/* Takes both texts over. */
+/* Takes both texts over; a value that is there already is replaced. */
 static void put(struct task *task, char *name, char *value)
 {
-    for (size_t i = 0; i < task->kafka.n_properties; i++)
-        if (strcmp(task->kafka.properties[i].name, name) == 0) {
-            task_property_release(&task->kafka.properties[i]);
-            task->kafka.properties[i] = (struct bus_property){name, value};
-            return;
-        }
-    task->kafka.properties = mem_realloc(task->kafka.properties, task->kafka.n_properties + 1,
-                                         sizeof(*task->kafka.properties));
-    task->kafka.properties[task->kafka.n_properties++] = (struct bus_property){name, value};
+    struct bus_property *property;
+    size_t i = 0;
+
+    while (i < task->kafka.n_properties && strcmp(task->kafka.properties[i].name, name) != 0)
+        i++;
+    if (i == task->kafka.n_properties) {
+        task->kafka.properties =
+            mem_realloc(task->kafka.properties, ++task->kafka.n_properties, sizeof(*property));
+        property = &task->kafka.properties[i];
+    } else {
+        property = &task->kafka.properties[i];
+        task_property_release(property);
+    }
+    property->name = name;
+    property->value = value;
 }
 
 static int check_count(struct reader *r, const char *path)
