@@ -128,9 +128,9 @@ def latency(world, options, port):
     last = [-1, time.monotonic()]
 
     def is_idle():
-        now = predicted(port)[1]
-        if now != last[0] or not now:
-            last[:] = [now, time.monotonic()]
+        now = predicted(port)
+        if now[1] != last[0] or not now[0]:
+            last[:] = [now[1], time.monotonic()]
         return time.monotonic() - last[1] > 5  # a heartbeat comes once a second
     wait_for(is_idle, "inference to have read what is there", 300)
     result = subprocess.run(
