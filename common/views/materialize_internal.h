@@ -64,7 +64,7 @@ struct mz_sub {
     bool running;
 
     int64_t acked;    /* frontier that is durable elsewhere: go on there; 0: from a snapshot */
-    int64_t frontier; /* everything before it has come in; 0: nothing yet */
+    int64_t frontier; /* everything before it has come in; 0: not even the snapshot */
     int64_t given;    /* frontier of the last batch */
     int64_t as_of;    /* first progress of this connection; 0: none yet */
     bool complete;    /* its snapshot is in, or there is none to come */

@@ -75,14 +75,17 @@ static int start(struct mz_views *v, struct mz_sub *sub, struct err *err)
 
 /* ---- Rows ---- */
 
+/*
+ * The first progress says where a snapshot is taken, the next one that it is through. Only then is
+ * there a frontier: going on from before it, without a snapshot, would leave out what is in it.
+ */
 static void progress(struct mz_sub *sub, int64_t ts)
 {
-    /* The first one says where the snapshot is taken; the next one that it is through. */
     if (!sub->as_of)
         sub->as_of = ts;
     else if (ts > sub->as_of)
         sub->complete = true;
-    if (ts > sub->frontier)
+    if (sub->complete && ts > sub->frontier)
         sub->frontier = ts;
 }
 

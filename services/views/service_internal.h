@@ -62,6 +62,7 @@ struct view_service {
     /* With an engine that reads the bus by itself: subscribe_loop.c's; else NULL. */
     struct subscribed *subscribed;
     const char *state_topic;
+    int64_t state_keep_ms;
     struct trail state_trail; /* its counts are wall time in ms */
 
     struct log_trouble bus_trouble, store_trouble, views_trouble;

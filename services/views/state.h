@@ -32,6 +32,12 @@
 #define START_KEY  "start"
 #define STATE_OUTS 2 /* VIEWS_FEATURES and VIEWS_LEARNING_QUEUE */
 
+/*
+ * Keys are remembered this much longer than the views look at their messages: those go by the clock
+ * that stamped the messages, which may be ahead of ours.
+ */
+#define STATE_MARGIN_SECONDS 3600
+
 /* Keys of one `seen` record: 350 kB of text, well below what a bus takes in one message. */
 #define SEEN_MAX 10000
 

@@ -297,7 +297,8 @@ int subscribe_run(struct view_service *s, struct err *err)
         l.sub = subscriber_new(&options);
         views_ledger_hide_all(&l.ledger);
         s->subscribed = &l;
-        trail_init(&s->state_trail, rt->task->dedupe_seconds * 1000);
+        s->state_keep_ms = (rt->task->dedupe_seconds + STATE_MARGIN_SECONDS) * 1000;
+        trail_init(&s->state_trail, s->state_keep_ms);
         s->state_topic = subscriber_state_topic(l.sub);
         rc = loop(&l, err);
         s->subscribed = NULL;

@@ -49,7 +49,8 @@ struct subscriber *subscriber_new(const struct subscriber_options *options)
     sub->topics[VIEWS_LEARNING_QUEUE] = options->task->topics.learning_queue;
     sub->topics[VIEWS_DEAD_LETTERS] = options->task->topics.dead_letters;
     for (size_t i = 0; i < STATE_OUTS; i++)
-        sub->seen[i] = dedupe_new(options->task->dedupe_seconds, options->task->dedupe_keys);
+        sub->seen[i] = dedupe_new(options->task->dedupe_seconds + STATE_MARGIN_SECONDS,
+                                  options->task->dedupe_keys);
     return sub;
 }
 

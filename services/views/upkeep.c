@@ -177,8 +177,7 @@ static int trim_state(struct view_service *s, struct err *err)
     if (bus_places_high(s->rt->bus, s->state_topic, &s->scratch, err) < 0)
         return err->code;
     trail_add(&s->state_trail, now_ms, &s->scratch);
-    return trim(s, s->state_topic,
-                trail_behind(&s->state_trail, now_ms, s->rt->task->dedupe_seconds * 1000), NULL,
+    return trim(s, s->state_topic, trail_behind(&s->state_trail, now_ms, s->state_keep_ms), NULL,
                 err);
 }
 
