@@ -141,6 +141,8 @@ struct task *task_load(const char *path, struct err *err)
         code = check_engines(&r);
     if (!code)
         code = check_label(&r);
+    if (!code)
+        code = task_check_monitor(&r);
     if (!code && task->exactly_once && strcmp(task->bus, "kafka") != 0)
         code = task_refuse(&r, "exactly_once",
                            "needs bus \"kafka\", which has transactions; write false");
@@ -187,6 +189,7 @@ void task_free(struct task *task)
     free(task->sql_dir);
     schema_free(task->features);
     free(task->label);
+    task_monitor_release(&task->monitor);
     for (size_t i = 0; i < task->n_models; i++) {
         free(task->models[i].name);
         free(task->models[i].pipeline);

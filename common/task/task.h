@@ -11,8 +11,9 @@
  * The environment overrides addresses and engines, so that one file runs
  * everywhere: OXBOW_BUS, OXBOW_VIEWS, OXBOW_REDIS_URL, OXBOW_KAFKA_BROKERS,
  * OXBOW_KAFKA_PROPERTIES (name=value, with semicolons between), OXBOW_MATERIALIZE_URL,
- * OXBOW_MATERIALIZE_BROKERS, OXBOW_DATA_DIR, OXBOW_DURABILITY, OXBOW_LOG_LEVEL. One that is set but
- * empty is as if it were not; a bad value is refused with the variable's name in place of the path.
+ * OXBOW_MATERIALIZE_BROKERS, OXBOW_DATA_DIR, OXBOW_DURABILITY, OXBOW_LOG_LEVEL,
+ * OXBOW_MONITOR_LISTEN. One that is set but empty is as if it were not; a bad value is refused with
+ * the variable's name in place of the path.
  *
  * The options, with their ranges and defaults, are the table in task_options.c;
  * task_describe_options() prints it and config/taxi.json shows each of them.
@@ -37,6 +38,24 @@ enum task_durability {
 
 #define TASK_BASELINE       "baseline" /* the name of the model that always runs beside the others */
 #define TASK_GENERATION_LEN 16         /* hex digits */
+
+/* What oxbow-monitor shows, and where. Members of a request's message are named by their own names.
+ */
+struct task_monitor {
+    char *listen;          /* address:port */
+    char *token_file;      /* holds what a visitor must know; NULL: none is asked */
+    char *tls_certificate; /* PEM files; NULL: plain HTTP */
+    char *tls_key;         /* goes with tls_certificate */
+    char *hosts; /* names that a browser may call it by, with commas; NULL: this machine's */
+    int64_t rows_per_second; /* messages of each topic that are looked at */
+    char *noun;              /* what one request is called: "trip" */
+    char *unit;              /* of the label: "s"; NULL: none */
+    char *request_time;      /* the member with the event's own time; NULL: it carries none */
+    char *size;              /* the feature that says how large a request is; NULL: none */
+    char *map_from[2];       /* members with x and y of where a request begins; NULL: no map */
+    char *map_to[2];         /* and of where it ends; NULL: it stays where it is */
+    bool map_moves;          /* the label is the time in seconds that it takes to get there */
+};
 
 struct task_model {
     char *name;      /* "linear-regression" */
@@ -107,6 +126,8 @@ struct task {
     int64_t max_categories;    /* a feature */
     int64_t score_window;      /* rows of the windowed scores */
     enum log_level log_level;  /* for log_set_level() */
+
+    struct task_monitor monitor;
 
     struct task_model *models; /* in the file's order; the baseline is the last */
     size_t n_models;

@@ -86,6 +86,11 @@ static const char *check_path(const char *s)
     return *s && strlen(s) < 4096 ? NULL : "a folder's path";
 }
 
+static const char *check_file(const char *s)
+{
+    return *s && strlen(s) < 4096 ? NULL : "a file's path";
+}
+
 static const struct task_option options[] = {
     {.name = "task",
      .type = OPTION_TEXT,
@@ -360,6 +365,73 @@ static const struct task_option options[] = {
      AT(dedupe_keys),
      RANGE(1000, BILLION),
      .help = "And so many keys a topic are remembered at most, of about 40 bytes each."},
+    {.name = "monitor.listen",
+     .type = OPTION_TEXT,
+     .fallback = "\"127.0.0.1:8501\"",
+     AT(monitor.listen),
+     .check = task_check_listen,
+     .environment = "OXBOW_MONITOR_LISTEN",
+     .help = "Where oxbow-monitor's page is served: address:port; port 0 takes a free one."},
+    {.name = "monitor.token_file",
+     .type = OPTION_TEXT,
+     AT(monitor.token_file),
+     .check = check_file,
+     .help = "A file with the token that visitors of the page must know; null: none."},
+    {.name = "monitor.tls_certificate",
+     .type = OPTION_TEXT,
+     AT(monitor.tls_certificate),
+     .check = check_file,
+     .help = "The page's certificate (PEM); null: plain HTTP."},
+    {.name = "monitor.tls_key",
+     .type = OPTION_TEXT,
+     AT(monitor.tls_key),
+     .check = check_file,
+     .help = "The certificate's key (PEM)."},
+    {.name = "monitor.hosts",
+     .type = OPTION_TEXT,
+     AT(monitor.hosts),
+     .check = task_check_hosts,
+     .help = "Other host names that browsers may call the page by, with commas between them."},
+    {.name = "monitor.rows_per_second",
+     .type = OPTION_COUNT,
+     .fallback = "2000",
+     AT(monitor.rows_per_second),
+     RANGE(1, 1000000),
+     .help = "Messages of each topic that the monitor looks at; it skips what is beyond."},
+    {.name = "monitor.noun",
+     .type = OPTION_TEXT,
+     .fallback = "\"request\"",
+     AT(monitor.noun),
+     .check = task_check_word,
+     .help = "What one request is called on the page."},
+    {.name = "monitor.unit",
+     .type = OPTION_TEXT,
+     AT(monitor.unit),
+     .check = task_check_word,
+     .help = "The label's unit; null: none."},
+    {.name = "monitor.request_time",
+     .type = OPTION_TEXT,
+     AT(monitor.request_time),
+     .check = task_check_member,
+     .help = "The member of a request with the event's own time; null: it has none."},
+    {.name = "monitor.size",
+     .type = OPTION_TEXT,
+     AT(monitor.size),
+     .check = task_check_column,
+     .help = "The feature that says how large a request is; null: none."},
+    {.name = "monitor.map.from",
+     .type = OPTION_PAIR,
+     AT(monitor.map_from),
+     .help = "The members of a request with x and y of where it begins; null: no map."},
+    {.name = "monitor.map.to",
+     .type = OPTION_PAIR,
+     AT(monitor.map_to),
+     .help = "And of where it ends; null: it stays where it is."},
+    {.name = "monitor.map.moves",
+     .type = OPTION_FLAG,
+     .fallback = "false",
+     AT(monitor.map_moves),
+     .help = "The label is the time in seconds that it takes to get there."},
     {.name = "models",
      .type = OPTION_MODELS,
      REQUIRED,
@@ -413,6 +485,8 @@ static int find_value(struct reader *r, const char *prefix, const char *path,
     for (size_t i = 0; i < N_OPTIONS && n < (int)sizeof(group); i++) {
         if (strncmp(options[i].name, group, (size_t)n) != 0)
             continue;
+        if (v->type == JSON_NULL && strcmp(path, "monitor.map") == 0)
+            return 0;
         if (v->type != JSON_OBJECT)
             return task_wrong_type(r, path, "an object, as in config/taxi.json", v);
         return find_values(r, group, v, given);

@@ -44,6 +44,7 @@ enum task_option_type {
     OPTION_BOUNDS,     /* two doubles, [low, high], null = open */
     OPTION_FLAG,       /* bool */
     OPTION_PROPERTIES, /* of Kafka: names to texts */
+    OPTION_PAIR,       /* char *[2]: the names of two members of a message, or null */
     OPTION_FEATURES,
     OPTION_MODELS,
 };
@@ -86,6 +87,19 @@ int task_read_options(struct reader *r, const struct json_value *root);
 
 int task_read_features(struct reader *r, const char *path, const struct json_value *v);
 int task_read_models(struct reader *r, const char *path, const struct json_value *v);
+
+/* ---- task_monitor.c ---- */
+
+/* NULL when `s` is good, else what to write. */
+const char *task_check_listen(const char *s);
+const char *task_check_hosts(const char *s);  /* host names with commas between them */
+const char *task_check_member(const char *s); /* the name of a member of a message */
+const char *task_check_word(const char *s);   /* to be shown on a page */
+
+int task_read_pair(struct reader *r, const char *path, const struct json_value *v, char **pair);
+/* What several options of "monitor" say together. */
+int task_check_monitor(struct reader *r);
+void task_monitor_release(struct task_monitor *monitor);
 
 /* ---- task_bus.c ---- */
 

@@ -105,6 +105,11 @@ static void test_taxi(void **state)
     assert_int_equal(task->n_models, 4);
     for (size_t i = 0; i < 4; i++)
         assert_string_equal(task->models[i].name, models[i]);
+    assert_string_equal(task->monitor.listen, "127.0.0.1:8501");
+    assert_string_equal(task->monitor.noun, "trip");
+    assert_string_equal(task->monitor.map_from[1], "pickup_latitude");
+    assert_string_equal(task->monitor.map_to[0], "dropoff_longitude");
+    assert_true(task->monitor.map_moves && !task->monitor.token_file);
     assert_string_equal(task->sql_dir, OXBOW_SOURCE_DIR "/config/../sql/taxi/sqlite");
     task_free(task);
 }
@@ -121,6 +126,21 @@ static void test_taxi_defaults(void **state)
     assert_true(small->clip_min == -(double)INFINITY && small->clip_max == (double)INFINITY);
     task_free(taxi);
     task_free(small);
+}
+
+/* A page without a map, by default and when the file says so. */
+static void test_no_map(void **state)
+{
+    struct task *small = load(SMALL);
+    struct task *null = load("{" BASE ", " REST ", \"monitor\": {\"map\": null, \"unit\": null}}");
+
+    (void)state;
+    assert_null(small->monitor.map_from[0]);
+    assert_string_equal(small->monitor.noun, "request");
+    assert_null(null->monitor.map_from[0]);
+    assert_null(null->monitor.unit);
+    task_free(small);
+    task_free(null);
 }
 
 /* Every option that there is can be seen in the file that ships. */
@@ -461,6 +481,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_taxi),
         cmocka_unit_test(test_taxi_defaults),
+        cmocka_unit_test(test_no_map),
         cmocka_unit_test(test_taxi_is_complete),
         cmocka_unit_test(test_given),
         cmocka_unit_test(test_environment),

@@ -172,6 +172,39 @@ static void test_types(void **state)
     CHECK_ALL(bad);
 }
 
+/* What the monitor is told must fit together, and the rest of the file. */
+static void test_monitor(void **state)
+{
+    static const struct bad bad[] = {
+        {WITH("\"monitor\": 1"), "monitor: is 1; write an object, as in config/taxi.json"},
+        {WITH("\"monitor\": {\"nuon\": \"trip\"}"),
+         "monitor.nuon: unknown option; did you mean \"noun\"?"},
+        {WITH("\"monitor\": {\"listen\": \"8501\"}"),
+         "monitor.listen: is \"8501\"; write address:port, such as 127.0.0.1:8501"},
+        {WITH("\"monitor\": {\"listen\": \"localhost:99999\"}"),
+         "monitor.listen: is \"localhost:99999\"; write address:port, such as 127.0.0.1:8501"},
+        {WITH("\"monitor\": {\"size\": \"weight\"}"),
+         "monitor.size: is none of the features; name one of them, or null"},
+        {WITH("\"monitor\": {\"map\": {\"from\": [\"x\"]}}"),
+         "monitor.map.from: write the names of two members of the request's message, x and y, such "
+         "as [\"pickup_longitude\", \"pickup_latitude\"]"},
+        {WITH("\"monitor\": {\"map\": {\"from\": [\"x\", \"y\", \"z\"]}}"),
+         "monitor.map.from: write the names of two members of the request's message, x and y, such "
+         "as [\"pickup_longitude\", \"pickup_latitude\"]"},
+        {WITH("\"monitor\": {\"map\": {\"to\": [\"x\", \"y\"]}}"),
+         "monitor.map.from: is missing: \"to\" is where a request ends"},
+        {WITH("\"monitor\": {\"map\": {\"from\": [\"x\", \"y\"], \"moves\": true}}"),
+         "monitor.map.moves: is true, so \"from\" and \"to\" must say from where to where"},
+        {WITH("\"monitor\": {\"tls_key\": \"k.pem\"}"),
+         "monitor.tls_certificate: is missing: certificate and key go together"},
+        {WITH("\"monitor\": {\"rows_per_second\": 0}"),
+         "monitor.rows_per_second: is 0; write a whole number from 1 to 1000000, such as 2000"},
+    };
+
+    (void)state;
+    CHECK_ALL(bad);
+}
+
 /* A value out of range is refused with the range. */
 static void test_ranges(void **state)
 {
@@ -485,14 +518,14 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syntax),      cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_unknown),     cmocka_unit_test(test_twice),
-        cmocka_unit_test(test_types),       cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_choices),     cmocka_unit_test(test_names),
-        cmocka_unit_test(test_features),    cmocka_unit_test(test_models),
-        cmocka_unit_test(test_pipelines),   cmocka_unit_test(test_too_many_models),
-        cmocka_unit_test(test_environment), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_syntax),          cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_unknown),         cmocka_unit_test(test_twice),
+        cmocka_unit_test(test_types),           cmocka_unit_test(test_monitor),
+        cmocka_unit_test(test_ranges),          cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_names),           cmocka_unit_test(test_features),
+        cmocka_unit_test(test_models),          cmocka_unit_test(test_pipelines),
+        cmocka_unit_test(test_too_many_models), cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_files),           cmocka_unit_test(test_cut),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
