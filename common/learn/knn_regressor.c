@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "learn/classes.h"
+#include "learn/explain.h"
 #include "learn/knn_internal.h"
 
 #define WINDOW_MAX 1000000
@@ -165,6 +166,74 @@ static double knn_predict(const struct learner *lrn, const double *x)
     return mean_of(&s);
 }
 
+/* Explaining */
+
+/* What each neighbour's label is multiplied by, as knn_predict() does; may sort `s`. */
+static void shares(const struct knn *knn, struct search *s, double *ret)
+{
+    double weights = 0;
+
+    if (s->found[0].dist == 0) {
+        s->n = 1; /* the same sample: its label is the answer */
+        ret[0] = 1;
+        return;
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        ret[i] = 1 / (double)s->n;
+        weights += 1 / s->found[i].dist;
+    }
+    if (knn->params->aggregation_method == AGGREGATION_WEIGHTED_MEAN && weights != 0) {
+        for (size_t i = 0; i < s->n; i++)
+            ret[i] = 1 / s->found[i].dist / weights;
+    }
+    if (knn->params->aggregation_method == AGGREGATION_MEDIAN) {
+        qsort(s->found, s->n, sizeof(s->found[0]), compare_y);
+        memset(ret, 0, s->n * sizeof(*ret));
+        ret[s->n / 2] += 0.5;
+        ret[(s->n - 1) / 2] += 0.5;
+    }
+}
+
+/* Nearest first; of the median's neighbours, which come sorted by label, too. */
+static int compare_distance(const void *a, const void *b)
+{
+    const struct explain_neighbour *na = a;
+    const struct explain_neighbour *nb = b;
+
+    return (na->distance > nb->distance) - (na->distance < nb->distance);
+}
+
+static void knn_explain(const struct learner *lrn, const double *x, struct explanation *ex)
+{
+    const struct knn *knn = (const struct knn *)lrn;
+    double share[KNN_NEIGHBORS_MAX];
+    struct search s;
+
+    ex->base_name = "zero";
+    ex->has_neighbours = true;
+    if (knn->count == 0)
+        return;
+    knn_search(knn, x, &s);
+    shares(knn, &s, share);
+    for (size_t i = 0; i < s.n; i++) {
+        const double *row = knn->x + knn_row_of_age(knn, s.found[i].age) * lrn->n;
+        struct explain_neighbour *found = explanation_add_neighbour(ex, row, lrn->n);
+
+        found->distance = s.found[i].dist;
+        found->label = s.found[i].y;
+        found->weight = share[i];
+    }
+    qsort(ex->neighbours, ex->n_neighbours, sizeof(ex->neighbours[0]), compare_distance);
+    for (size_t i = 0; i < ex->n_neighbours; i++) {
+        const struct explain_neighbour *found = &ex->neighbours[i];
+        struct explain_part *part =
+            explanation_add_part(ex, EXPLAIN_NEIGHBOUR, i, found->weight * found->label);
+
+        part->value = found->label;
+        part->weight = found->weight;
+    }
+}
+
 /* Keeping */
 
 static size_t row_bytes(const struct knn *knn)
@@ -256,6 +325,7 @@ static const struct learner_ops ops = {
     .bytes = knn_bytes,
     .set_max_bytes = knn_set_max_bytes,
     .inspect = knn_inspect,
+    .explain = knn_explain,
 };
 
 static const char *const aggregations[] = {

@@ -1,6 +1,9 @@
 /*
  * What a learner and a preprocessor are made of: for those who write one.
  *
+ * Preprocessors give a feature for each that they take, in the same order: names
+ * of the schema are valid for what the learner sees.
+ *
  * A concrete struct embeds the base first. Users go through learner.h and
  * model.h. A new class is one file that ends with its struct learn_class, and
  * one line in classes.h and registry.c.
@@ -14,6 +17,8 @@
 #include "learn/blob.h"
 #include "learn/component.h"
 #include "learn/schema.h"
+
+struct explanation;
 
 struct learner {
     const struct learner_ops *ops;
@@ -49,6 +54,13 @@ struct learner_ops {
 
     /* (optional) Appends members of a JSON object, each `"name":value` with a comma before it. */
     void (*inspect)(const struct learner *lrn, const struct schema *schema, struct buf *out);
+
+    /*
+     * (optional) Why predict answers what it does for x: fills base, base_name, the parts and,
+     * where the class has such, path or neighbours of an empty explanation (explain.h). base and
+     * all contributions add up to what predict answers. NULL: "not available for CLASS".
+     */
+    void (*explain)(const struct learner *lrn, const double *x, struct explanation *ex);
 };
 
 struct preprocessor {

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "learn/classes.h"
+#include "learn/explain.h"
 #include "learn/learner_backend.h"
 
 struct sgd_params {
@@ -173,6 +174,19 @@ static void linear_inspect(const struct learner *lrn, const struct schema *schem
     buf_byte(out, '}');
 }
 
+static void linear_explain(const struct learner *lrn, const double *x, struct explanation *ex)
+{
+    const struct linear *lin = (const struct linear *)lrn;
+
+    ex->base = lin->intercept;
+    ex->base_name = "intercept";
+    for (size_t j = 0; j < lrn->n; j++) {
+        double term = isnan(x[j]) ? 0 : lin->w[j] * x[j];
+
+        explanation_add_part(ex, EXPLAIN_FEATURE, j, term)->weight = lin->w[j];
+    }
+}
+
 static const struct learner_ops ops = {
     .create = linear_create,
     .free = linear_free,
@@ -184,6 +198,7 @@ static const struct learner_ops ops = {
     .bytes = linear_bytes,
     .set_max_bytes = NULL,
     .inspect = linear_inspect,
+    .explain = linear_explain,
 };
 
 static const char *linear_check(const void *p)

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "learn/classes.h"
+#include "learn/explain.h"
 #include "learn/learner_backend.h"
 #include "learn/stat.h"
 
@@ -70,6 +71,12 @@ static size_t mean_bytes(const struct learner *lrn)
     return sizeof(struct mean_learner);
 }
 
+static void mean_explain(const struct learner *lrn, const double *x, struct explanation *ex)
+{
+    ex->base = mean_predict(lrn, x);
+    ex->base_name = "mean of all labels";
+}
+
 static const struct learner_ops ops = {
     .create = mean_create,
     .free = mean_free,
@@ -81,6 +88,7 @@ static const struct learner_ops ops = {
     .bytes = mean_bytes,
     .set_max_bytes = NULL,
     .inspect = NULL,
+    .explain = mean_explain,
 };
 
 const struct learn_class mean_class = {

@@ -101,9 +101,8 @@ void model_set_max_bytes(struct model *m, size_t max_bytes)
     learner_set_max_bytes(m->lrn, max_bytes > overhead ? max_bytes - overhead : 0);
 }
 
-/* The sample as the learner sees it: x itself, or what the last stage wrote. */
-static const double *transform(const struct model *m, const double *x,
-                               double buffers[2][MODEL_MAX_WIDTH])
+const double *model_transform(const struct model *m, const double *x,
+                              double buffers[2][MODEL_MAX_WIDTH])
 {
     for (size_t i = 0; i < m->n_pre; i++) {
         m->pre[i]->ops->transform(m->pre[i], x, buffers[i & 1]);
@@ -116,7 +115,7 @@ double model_predict_one(const struct model *m, const double *x)
 {
     double buffers[2][MODEL_MAX_WIDTH];
 
-    return learner_predict(m->lrn, transform(m, x, buffers));
+    return learner_predict(m->lrn, model_transform(m, x, buffers));
 }
 
 void model_predict_many(const struct model *m, const double *x, size_t n, double *out)
@@ -124,7 +123,7 @@ void model_predict_many(const struct model *m, const double *x, size_t n, double
     double buffers[2][MODEL_MAX_WIDTH];
 
     for (size_t i = 0; i < n; i++)
-        out[i] = learner_predict(m->lrn, transform(m, x + i * m->n_features, buffers));
+        out[i] = learner_predict(m->lrn, model_transform(m, x + i * m->n_features, buffers));
 }
 
 static bool can_learn(const struct model *m, const double *x, double y, double weight)

@@ -23,6 +23,10 @@ struct model {
 struct model *model_new_from(const char *json, size_t len, const struct schema *schema,
                              struct err *err);
 
+/* The sample as the learner sees it: x itself, or what the last stage wrote. */
+const double *model_transform(const struct model *m, const double *x,
+                              double buffers[2][MODEL_MAX_WIDTH]);
+
 /* Bytes of everything but the learner. */
 size_t model_overhead(const struct model *m);
 

@@ -89,10 +89,15 @@ static void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, do
         learner_learn(leaf->model, x, y, w);
 }
 
-static double leaf_predict(const struct leaf *leaf, const double *x)
+bool leaf_answers_mean(const struct leaf *leaf)
 {
     /* Without a choice to make, both errors stay 0. */
-    if (!leaf->model || leaf->fmse_mean < leaf->fmse_model)
+    return !leaf->model || leaf->fmse_mean < leaf->fmse_model;
+}
+
+static double leaf_predict(const struct leaf *leaf, const double *x)
+{
+    if (leaf_answers_mean(leaf))
         return leaf->stats.mean.mean;
     return learner_predict(leaf->model, x);
 }
@@ -108,23 +113,27 @@ static double total_weight(const struct tree *tree, uint32_t at)
     return total_weight(tree, node->left) + total_weight(tree, node->right);
 }
 
-/* The node of the leaf for x; at a branch on a missing feature, the more travelled side. */
+uint32_t tree_child(const struct tree *tree, uint32_t at, const double *x, bool *missing)
+{
+    const struct tree_node *node = &tree->nodes[at];
+    double v = x[node->feature];
+    bool right = v > node->threshold;
+
+    if (isnan(v)) {
+        *missing = true;
+        right = total_weight(tree, node->left) < total_weight(tree, node->right);
+    }
+    return right ? node->right : node->left;
+}
+
+/* The node of the leaf for x. */
 static uint32_t find_leaf(const struct tree *tree, const double *x, bool *ret_missing)
 {
     uint32_t at = 0;
 
     *ret_missing = false;
-    while (!tree->nodes[at].leaf) {
-        const struct tree_node *node = &tree->nodes[at];
-        double v = x[node->feature];
-        bool right = v > node->threshold;
-
-        if (isnan(v)) {
-            *ret_missing = true;
-            right = total_weight(tree, node->left) < total_weight(tree, node->right);
-        }
-        at = right ? node->right : node->left;
-    }
+    while (!tree->nodes[at].leaf)
+        at = tree_child(tree, at, x, ret_missing);
     return at;
 }
 
@@ -337,6 +346,7 @@ static const struct learner_ops ops = {
     .bytes = tree_bytes,
     .set_max_bytes = tree_set_max_bytes,
     .inspect = tree_inspect,
+    .explain = tree_explain,
 };
 
 static const char *const leaf_predictions[] = {

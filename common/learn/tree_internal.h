@@ -4,6 +4,7 @@
  *     tree.c           the learner: growing, predicting, staying within memory
  *     tree_observer.c  what a leaf remembers of each feature, and its best split
  *     tree_blob.c      saving, loading, showing
+ *     tree_explain.c   why it answers what it does
  *
  * Layout: nodes of the tree are in one array, the root first, and know their
  * children by index. An active leaf keeps a binary search tree a feature (an
@@ -119,6 +120,14 @@ void leaf_free(struct tree *tree, struct leaf *leaf);
 void leaf_deactivate(struct tree *tree, struct leaf *leaf);
 uint32_t tree_add_node(struct tree *tree); /* the index of a new, zeroed node */
 
+/*
+ * The child of the branch `at` for x; when the feature is missing the more travelled one, and
+ * *missing becomes true.
+ */
+uint32_t tree_child(const struct tree *tree, uint32_t at, const double *x, bool *missing);
+
+bool leaf_answers_mean(const struct leaf *leaf); /* and not with its model */
+
 /* tree_observer.c */
 
 size_t obs_bytes(const struct observers *obs, size_t n);
@@ -163,5 +172,9 @@ static inline uint32_t walk_pop(struct walk *walk)
 void tree_save(const struct learner *lrn, struct buf *out);
 void tree_load(struct learner *lrn, struct blob_reader *in);
 void tree_inspect(const struct learner *lrn, const struct schema *schema, struct buf *out);
+
+/* tree_explain.c: likewise */
+
+void tree_explain(const struct learner *lrn, const double *x, struct explanation *ex);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * Model blobs: whatever the bytes, model_load() refuses them or gives a model
- * that predicts, learns and saves; and what such a model saves loads again.
+ * that predicts, explains, learns and saves; and what such a model saves loads again.
  *
  * The length, the hashes and the checksum are made right first, so that the
  * fuzzer gets behind them.
@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "base/mem.h"
+#include "learn/explain.h"
 #include "learn/model.h"
 
 #define FEATURES  3
@@ -22,12 +23,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void use(struct model *m)
 {
+    struct buf text = BUF_INIT;
+
     for (int i = 0; i < 40; i++) {
         const double x[FEATURES] = {i % 5, i % 7 == 0 ? (double)NAN : i, -i};
 
+        struct explanation ex = EXPLANATION_INIT;
+
         (void)model_predict_one(m, x);
+        if (model_explain(m, x, &ex, NULL))
+            abort();
+        buf_clear(&text);
+        explanation_write(&ex, "m", "v", (double)NAN, &text);
+        explanation_release(&ex);
         model_learn_one(m, x, i % 3, 1 + i % 2);
     }
+    buf_release(&text);
 }
 
 static void try_load(const void *blob, size_t len, const struct schema *schema)

@@ -19,12 +19,15 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "learn/explain.h"
 #include "learn/metrics.h"
 #include "learn/model.h"
 
 #define GOLDEN    OXBOW_SOURCE_DIR "/tests/golden/"
 #define DATA      OXBOW_SOURCE_DIR "/../shared/data/"
 #define TOLERANCE 1e-9
+
+#define EXPLAIN_EVERY 7 /* rows of a trace */
 
 /* Reads a file, compressed or not; false when it is not there. */
 static bool read_file(const char *path, struct buf *out)
@@ -158,6 +161,20 @@ static void check_tree(const struct model *m, const struct json_value *theirs)
     buf_release(&text);
 }
 
+/* What the parts of the explanation add up to. */
+static double explained(const struct model *m, const double *x)
+{
+    struct explanation ex = EXPLANATION_INIT;
+    double sum;
+
+    assert_int_equal(model_explain(m, x, &ex, NULL), 0);
+    sum = ex.base;
+    for (size_t i = 0; i < ex.n_parts; i++)
+        sum += ex.parts[i].contribution;
+    explanation_release(&ex);
+    return sum;
+}
+
 /* Replays one trace and returns the largest difference, relative to max(1, |River's|). */
 static double replay(struct model *m, const struct stream *stream, const struct json_value *trace,
                      const double *theirs)
@@ -179,6 +196,8 @@ static double replay(struct model *m, const struct stream *stream, const struct 
         if (!(difference <= TOLERANCE))
             fail_msg("row %zu: %.17g, River has %.17g", i, p, theirs[i]);
         largest = fmax(largest, difference);
+        if (i % EXPLAIN_EVERY == 0)
+            assert_true(fabs(explained(m, x) - p) <= TOLERANCE * fmax(1, fabs(p)));
         model_learn_one(m, x, row[stream->width], weighted ? row[stream->width + 1] : 1);
     }
     return largest;

@@ -1,0 +1,124 @@
+/*
+ * Why a model answers what it does: what each feature adds to the prediction
+ * for one sample.
+ *
+ *     struct explanation ex = EXPLANATION_INIT;
+ *     if (model_explain(m, x, &ex, &err) == 0)
+ *         explanation_write(&ex, "decision-tree", "f00d-812", served, &out);
+ *     explanation_release(&ex);
+ *
+ * base + the sum of all contributions is model_predict_one(m, x), unclipped. They
+ * are added up in another order than the prediction was, so the two differ by
+ * rounding: by less than 1e-9 max(1, |prediction|), unless single parts are
+ * millions of times larger than what they add up to. Where a model has overflowed, parts
+ * may be infinite or not a number, as its prediction is.
+ *
+ * What the parts are, by class:
+ *
+ *     linear_regression         base: the intercept. A feature: its weight times its scaled
+ *                               value; 0 when it is missing.
+ *     hoeffding_tree_regressor  base: the root's mean. A branch: the mean of the node that
+ *                               it leads to less the mean before, booked on the feature that
+ *                               it asks for. Where the leaf answers with its model, the
+ *                               model's own parts are booked on their features, and the part
+ *                               "leaf" is the model's base less the leaf's mean.
+ *     knn_regressor             base: 0. A neighbour: its share times its label.
+ *     mean                      base: the mean. No parts.
+ *
+ * A branch of the tree keeps no statistics once it has split. The mean of a node
+ * is that of the leaves below it, weighted by what they have seen: the labels that
+ * went that way, those before the split among them.
+ */
+#ifndef OXBOW_LEARN_EXPLAIN_H
+#define OXBOW_LEARN_EXPLAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct model;
+struct schema;
+
+enum explain_kind {
+    EXPLAIN_FEATURE,   /* `index` is the feature's, in the schema */
+    EXPLAIN_LEAF,      /* what the model in a tree's leaf adds by itself; `index` is 0 */
+    EXPLAIN_NEIGHBOUR, /* `index` is the neighbour's, in `neighbours` */
+};
+
+struct explain_part {
+    enum explain_kind kind;
+    size_t index;
+    double value;  /* a feature's as given, a neighbour's label; NaN: missing, or none */
+    double scaled; /* as the learner sees it, behind the preprocessors; NaN as well */
+    double weight; /* what `scaled` (of a neighbour `value`) is multiplied by; NaN: by nothing */
+    double contribution;
+};
+
+/* A branch on the way from the root of a tree to the leaf. */
+struct explain_step {
+    size_t feature;
+    double threshold; /* of the scaled value: left when it is not above */
+    double scaled;    /* NaN: missing, and the more travelled way was taken */
+    bool right;
+    double mean; /* of the node that this step leads to */
+    double n;    /* weight of the labels of that mean */
+};
+
+struct explain_neighbour {
+    double distance;
+    double label;
+    double weight;    /* its share of the answer: all of them add up to 1 */
+    double *features; /* scaled, as the learner keeps them; schema_size() of them */
+};
+
+/* Arrays belong to the explanation, `schema` and the texts to the model. */
+struct explanation {
+    const struct schema *schema;
+    const char *class_name;
+    double prediction; /* model_predict_one() */
+    double base;
+    const char *base_name; /* what the base is, in words */
+    struct explain_part *parts;
+    size_t n_parts;
+    bool has_path; /* the class has paths; a tree of one leaf has an empty one */
+    struct explain_step *path;
+    size_t n_path;
+    bool has_neighbours; /* the class has neighbours; there are none before the first label */
+    struct explain_neighbour *neighbours; /* nearest first */
+    size_t n_neighbours;
+};
+
+#define EXPLANATION_INIT                                                                           \
+    {                                                                                              \
+        .schema = NULL                                                                             \
+    }
+
+/*
+ * Fills an empty `ret_ex`. Changes nothing: any number of threads may explain with a model that
+ * nobody changes, which has to outlive the explanation. ERR_UNSUPPORTED, "not available for
+ * CLASS", when the learner cannot tell; `ret_ex` is left as it was.
+ */
+int model_explain(const struct model *m, const double *x, struct explanation *ret_ex,
+                  struct err *err) MUST_CHECK;
+
+void explanation_release(struct explanation *ex); /* frees the arrays; `ex` is empty again */
+
+/*
+ * Appends the JSON object of docs/monitor.md (`GET /api/explain`). `model` and `version` are
+ * names; `served` is the value that went out, clipped; NaN: not known, null.
+ */
+void explanation_write(const struct explanation *ex, const char *model, const char *version,
+                       double served, struct buf *out);
+
+/* For learners: their slot `explain` calls these. */
+
+struct explain_part *explanation_add_part(struct explanation *ex, enum explain_kind kind,
+                                          size_t index, double contribution);
+struct explain_step *explanation_add_step(struct explanation *ex);
+/* `features` is copied, `n` of them. */
+struct explain_neighbour *explanation_add_neighbour(struct explanation *ex, const double *features,
+                                                    size_t n);
+
+#endif
