@@ -10,6 +10,8 @@ extern const struct learn_class linear_regression_class;        /* linear_regres
 extern const struct learn_class knn_regressor_class;            /* knn_regressor.c */
 extern const struct learn_class hoeffding_tree_regressor_class; /* tree.c */
 extern const struct learn_class tebst_splitter_class;           /* tree.c */
+extern const struct learn_class adwin_class;                    /* adwin.c */
+extern const struct learn_class page_hinkley_class;             /* page_hinkley.c */
 extern const struct learn_class sgd_class;                      /* linear_regression.c */
 
 #endif

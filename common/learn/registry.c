@@ -6,8 +6,15 @@
 #include "learn/classes.h"
 
 static const struct learn_class *const classes[] = {
-    &standard_scaler_class,          &mean_class, &linear_regression_class, &knn_regressor_class,
-    &hoeffding_tree_regressor_class, &sgd_class,  &tebst_splitter_class,
+    &standard_scaler_class,
+    &mean_class,
+    &linear_regression_class,
+    &knn_regressor_class,
+    &hoeffding_tree_regressor_class,
+    &sgd_class,
+    &tebst_splitter_class,
+    &adwin_class,
+    &page_hinkley_class,
 };
 
 size_t learn_class_count(void)
@@ -32,10 +39,9 @@ const struct learn_class *learn_class_find(enum learn_kind kind, const char *nam
 const char *learn_kind_name(enum learn_kind kind)
 {
     static const char *const names[] = {
-        [LEARN_PREPROCESSOR] = "preprocessor",
-        [LEARN_REGRESSOR] = "regressor",
-        [LEARN_OPTIMIZER] = "optimizer",
-        [LEARN_SPLITTER] = "splitter",
+        [LEARN_PREPROCESSOR] = "preprocessor", [LEARN_REGRESSOR] = "regressor",
+        [LEARN_OPTIMIZER] = "optimizer",       [LEARN_SPLITTER] = "splitter",
+        [LEARN_DETECTOR] = "detector",
     };
 
     return names[kind];

@@ -1,5 +1,5 @@
 /*
- * Every class that a pipeline may name, and every parameter it may be given.
+ * Every class that a pipeline (or "drift") may name, and every parameter it may be given.
  *
  * Names and defaults are River's, in snake_case. One table a class drives the
  * reading of a pipeline, its canonical text, its error messages and the listing
@@ -13,12 +13,14 @@
 
 struct learner_ops;
 struct preprocessor_ops;
+struct detector_ops;
 
 enum learn_kind {
     LEARN_PREPROCESSOR,
     LEARN_REGRESSOR,
     LEARN_OPTIMIZER,
     LEARN_SPLITTER,
+    LEARN_DETECTOR,
 };
 
 enum learn_param_type {
@@ -61,6 +63,7 @@ struct learn_class {
 
     const struct learner_ops *learner;           /* of a LEARN_REGRESSOR, else NULL */
     const struct preprocessor_ops *preprocessor; /* of a LEARN_PREPROCESSOR, else NULL */
+    const struct detector_ops *detector;         /* of a LEARN_DETECTOR, else NULL */
 };
 
 /* All classes, in the order in which a listing shows them. */

@@ -345,23 +345,43 @@ static int parse_stages(struct spec *spec, const cJSON *root, struct path *path,
     return 0;
 }
 
+/* The text as JSON and nothing behind it; NULL with ERR_INVALID. */
+static cJSON *parse_text(const char *text, size_t len, const char *what, struct err *err)
+{
+    const char *end = NULL;
+    cJSON *root = cJSON_ParseWithLengthOpts(text, len, &end, false);
+
+    while (root && end < text + len && strchr(" \t\r\n", *end))
+        end++;
+    if (root && end == text + len)
+        return root;
+    err_set(err, ERR_INVALID, "%s is not JSON: wrong at byte %zu", what,
+            end ? (size_t)(end - text) : 0);
+    cJSON_Delete(root);
+    return NULL;
+}
+
 int spec_parse(struct spec *spec, const char *text, size_t len, struct err *err)
 {
     struct path path = {.text = BUF_INIT};
-    const char *end = NULL;
-    cJSON *root = cJSON_ParseWithLengthOpts(text, len, &end, false);
-    int code;
+    cJSON *root = parse_text(text, len, "the pipeline", err);
 
     spec->n = 0;
-    while (root && end < text + len && strchr(" \t\r\n", *end))
-        end++;
-    if (!root || end != text + len)
-        code = err_set(err, ERR_INVALID, "the pipeline is not JSON: wrong at byte %zu",
-                       end ? (size_t)(end - text) : 0);
-    else
-        code = parse_stages(spec, root, &path, err);
+    int code = root ? parse_stages(spec, root, &path, err) : ERR_INVALID;
     if (code)
         spec_release(spec);
+    cJSON_Delete(root);
+    buf_release(&path.text);
+    return code;
+}
+
+int spec_parse_one(enum learn_kind kind, const char *text, size_t len, struct component **ret,
+                   struct err *err)
+{
+    struct path path = {.text = BUF_INIT};
+    cJSON *root = parse_text(text, len, ": it", err);
+    int code = root ? parse_component(root, kind, false, &path, ret, err) : ERR_INVALID;
+
     cJSON_Delete(root);
     buf_release(&path.text);
     return code;

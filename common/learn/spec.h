@@ -1,4 +1,4 @@
-/* Reading the JSON text of a pipeline into components. */
+/* Reading the JSON text of a pipeline, or of one component, into components. */
 #ifndef OXBOW_LEARN_SPEC_H
 #define OXBOW_LEARN_SPEC_H
 
@@ -22,6 +22,13 @@ void spec_release(struct spec *spec);
  * that is not known, the nearest that is. `spec` is empty on failure.
  */
 int spec_parse(struct spec *spec, const char *text, size_t len, struct err *err) MUST_CHECK;
+
+/*
+ * One component by itself, "class" or {"class": {parameters}}, of `kind`. ERR_INVALID; the text
+ * then begins with the place within it: ".adwin.delta: ..." or ": ...".
+ */
+int spec_parse_one(enum learn_kind kind, const char *text, size_t len, struct component **ret,
+                   struct err *err) MUST_CHECK;
 
 /* Appends the canonical text of the whole pipeline. */
 void spec_write(const struct spec *spec, struct buf *out);
