@@ -61,118 +61,19 @@ static struct task *load_with_own_redis(const struct access_options *options, st
 int access_open_store(struct access *a, const struct access_options *options, struct err *err)
 {
     a->task = load_with_own_redis(options, err);
-    if (!a->task)
-        return err->code;
-    int rc = task_sql_hash(a->task, &a->sql_hash, err);
-    if (rc < 0)
-        return rc;
-
-    struct store_options store_options = {.backend = a->task->store,
-                                          .url = a->task->redis_url,
-                                          .task = a->task->name,
-                                          .client = "oxbow"};
-    a->store = store_open(&store_options, err);
-    if (!a->store)
-        return err->code;
-    rc = store_incarnation(a->store, a->incarnation, err);
-    if (rc == ERR_NOT_FOUND)
-        return err_set(err, ERR_NOT_FOUND,
-                       "%s has no task %s yet; start it with `oxbow up`, or name its folder with "
-                       "--data",
-                       a->task->redis_url, a->task->name);
-    if (rc < 0)
-        return rc;
-    store_bind(a->store, a->incarnation);
-    return 0;
+    return a->task ? inspect_open_store(&a->in, a->task, "oxbow", err) : err->code;
 }
 
 int access_open(struct access *a, const struct access_options *options, struct err *err)
 {
     int rc = access_open_store(a, options, err);
-    if (rc < 0)
-        return rc;
 
-    struct bus_options bus_options = task_bus_options(a->task, store_prefix(a->store));
-    bus_options.client = "oxbow";
-    a->bus = bus_open(&bus_options, err);
-    return a->bus ? 0 : err->code;
-}
-
-char *access_views_path(const struct task *task)
-{
-    struct buf path = BUF_INIT;
-
-    buf_printf(&path, "%s/%s.db", task->data_dir, task->name);
-    return buf_detach(&path);
-}
-
-bool access_views_are_in_file(const struct task *task)
-{
-    return strcmp(task->views, "sqlite") == 0;
-}
-
-int access_views_options(const struct task *task, const char *path, bool read_only,
-                         struct views_options *ret, const char ***ret_names, struct err *err)
-{
-    size_t n = schema_size(task->features);
-    if (!n)
-        return err_set(err, ERR_INVALID, "%s: features: the list is empty", task->file);
-
-    const char **names = mem_zalloc(n, sizeof(*names));
-    for (size_t i = 0; i < n; i++)
-        names[i] = schema_name(task->features, i);
-    *ret = (struct views_options){
-        .engine = task->views,
-        .url = access_views_are_in_file(task) ? path : task->materialize_url,
-        .name = task->name,
-        .sql_dir = task->sql_dir,
-        .key = task->key,
-        .label = task->label,
-        .features = names,
-        .n_features = n,
-        .topic_names = {task->topics.requests, task->topics.outcomes, task->topics.predictions},
-        .label_min = task->label_min,
-        .label_max = task->label_max,
-        .max_event_bytes = task->max_event_bytes,
-        .retention_seconds = task->retention_seconds,
-        .retention_rows = task->retention_rows,
-        .reconcile_ms = task->reconcile_seconds * 1000,
-        .sync = task->durability == TASK_DURABILITY_MACHINE,
-        .read_only = read_only,
-    };
-    *ret_names = names;
-    return 0;
-}
-
-int access_open_views(struct access *a, struct err *err)
-{
-    struct views_options options;
-    const char **names;
-    char *path = access_views_path(a->task);
-    int rc = 0;
-
-    if (access_views_are_in_file(a->task) && access(path, F_OK) != 0) {
-        rc = err_set(err, ERR_NOT_FOUND, "%s is not there; name the task's folder with --data",
-                     path);
-        goto out;
-    }
-    rc = access_views_options(a->task, path, true, &options, &names, err);
-    if (rc < 0)
-        goto out;
-    a->views = views_open(&options, err);
-    free(names);
-    if (!a->views)
-        rc = err->code;
-out:
-    free(path);
-    return rc;
+    return rc < 0 ? rc : inspect_open_bus(&a->in, err);
 }
 
 void access_release(struct access *a)
 {
-    views_close(a->views);
-    bus_close(a->bus);
-    store_close(a->store);
+    inspect_release(&a->in);
     task_free(a->task);
     *a = (struct access){0};
 }

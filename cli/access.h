@@ -1,6 +1,6 @@
 /*
- * What the commands need to look at a running (or stopped) task: its file, the
- * store, the bus and, read-only, the view engine's database.
+ * What the commands need to look at a running (or stopped) task: which file, which
+ * folder and which server they are told to, opened for inspect/inspect.h.
  *
  * Where the server is: --redis-url, else OXBOW_REDIS_URL, else the port that
  * `oxbow up --with-redis` has left in <data_dir>/redis.port, else the task file.
@@ -8,15 +8,9 @@
 #ifndef OXBOW_CLI_ACCESS_H
 #define OXBOW_CLI_ACCESS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "base/err.h"
-#include "base/uuid.h"
-#include "bus/bus.h"
-#include "store/store.h"
+#include "inspect/inspect.h"
 #include "task/task.h"
-#include "views/views.h"
 
 struct access_options {
     const char *config;    /* NULL: access_default_config() */
@@ -26,12 +20,8 @@ struct access_options {
 
 /* Zero-initialise; access_release() frees whatever was opened. */
 struct access {
-    struct task *task;
-    uint64_t sql_hash;
-    struct store *store;
-    struct bus *bus;
-    struct views *views; /* read-only */
-    char incarnation[UUID_TEXT_LEN + 1];
+    struct inspect in;
+    struct task *task; /* what `in` looks at */
 };
 
 /* The options that all commands share; for the tables of options.h. */
@@ -68,22 +58,7 @@ int access_open(struct access *a, const struct access_options *options, struct e
 int access_open_store(struct access *a, const struct access_options *options,
                       struct err *err) MUST_CHECK;
 
-/* Opens the database read-only; ERR_NOT_FOUND when there is none. */
-int access_open_views(struct access *a, struct err *err) MUST_CHECK;
-
 void access_release(struct access *a);
-
-/* views_open()'s options for a task; *ret_names holds what they point to and is freed with free().
- */
-int access_views_options(const struct task *task, const char *path, bool read_only,
-                         struct views_options *ret, const char ***ret_names,
-                         struct err *err) MUST_CHECK;
-
-/* False when the view engine is a server: then it has no file. */
-bool access_views_are_in_file(const struct task *task);
-
-/* <data_dir>/<task>.db, to be freed. */
-char *access_views_path(const struct task *task);
 
 /* Logs nothing, prints the one line on standard error and gives the exit status that fits. */
 int access_complain(const char *command, const struct err *err);

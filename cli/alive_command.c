@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "commands.h"
+#include "inspect/status.h"
 #include "options.h"
-#include "status.h"
 
 static const struct status_service *find(const struct status *s, const char *instance)
 {
@@ -59,7 +59,7 @@ int alive_command(int argc, char **argv)
     struct status_lag *lag = mem_zalloc(1, sizeof(*lag));
     int rc = access_open_store(&a, &o, &err);
     if (rc == 0)
-        rc = status_read(a.store, s, lag, &err);
+        rc = status_read(a.in.store, s, lag, &err);
     status = rc < 0 ? access_complain("alive", &err) : judge(find(s, instance), instance);
     free(lag);
     free(s);

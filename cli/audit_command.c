@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "audit.h"
+#include "access.h"
+#include "audit_deep.h"
 #include "base/json.h"
 #include "base/stop.h"
 #include "commands.h"
+#include "inspect/audit.h"
 #include "options.h"
 #include "screen.h"
 
@@ -33,14 +35,14 @@ static void print_equation(const struct screen *screen, const struct equation *e
     buf_release(&line);
 }
 
-static void print_text(const struct audit *audit, const struct access *a, const char *verdict)
+static void print_text(const struct audit *audit, const struct inspect *in, const char *verdict)
 {
     struct screen screen;
     struct in_flight flying;
     struct buf text = BUF_INIT;
 
     screen_init(&screen, stdout);
-    printf("task %s, incarnation %s\n", a->task->name, a->incarnation);
+    printf("task %s, incarnation %s\n", in->task->name, in->incarnation);
     bool hidden = false;
     for (size_t i = 0; i < audit->n_equations; i++) {
         print_equation(&screen, &audit->equation[i]);
@@ -49,11 +51,11 @@ static void print_text(const struct audit *audit, const struct access *a, const 
     if (hidden)
         printf("  hidden by this engine: %s does not say how often a message came, so what needs "
                "that is not checked\n",
-               a->task->views);
+               in->task->views);
     if (audit->facts.uncounted)
         printf("  E9  cannot be checked on the %s bus: its offsets have holes, so nobody knows how "
                "many messages there ever were\n",
-               a->task->bus);
+               in->task->bus);
     for (size_t i = 0; i < audit->n_findings; i++) {
         buf_clear(&text);
         buf_text(&text, "  deep ");
@@ -107,14 +109,14 @@ static void append_equation(const struct equation *e, struct buf *out)
     buf_release(&words);
 }
 
-static void print_json(const struct audit *audit, const struct access *a, const char *verdict)
+static void print_json(const struct audit *audit, const struct inspect *in, const char *verdict)
 {
     struct in_flight flying;
     struct buf out = BUF_INIT;
 
     facts_in_flight(&audit->facts, &flying);
     buf_printf(&out, "{\"audit\":\"%s\",\"task\":\"%s\",\"incarnation\":\"%s\",\"settled\":%s,",
-               verdict, a->task->name, a->incarnation, audit->settled ? "true" : "false");
+               verdict, in->task->name, in->incarnation, audit->settled ? "true" : "false");
     buf_printf(&out,
                "\"in_flight\":{\"requests\":%" PRIu64 ",\"outcomes\":%" PRIu64
                ",\"predictions\":%" PRIu64 ",\"pending\":%" PRIu64 ",\"waiting\":%" PRIu64
@@ -177,21 +179,21 @@ static int run(const struct audit_options *o)
         goto out;
     }
     if (rc == 0)
-        rc = access_open_views(&a, &err);
+        rc = inspect_open_views(&a.in, &err);
     if (rc == 0)
-        rc = o->settled ? audit_settle(&audit, &a, o->timeout_s * 1000, &err)
-                        : audit_judge(&audit, &a, false, &err);
+        rc = o->settled ? audit_settle(&audit, &a.in, o->timeout_s * 1000, &err)
+                        : audit_judge(&audit, &a.in, false, &err);
     if (rc == 0 && o->deep)
-        rc = audit_deep(&audit, &a, &err);
+        rc = audit_deep(&audit, &a.in, &err);
     if (rc < 0) {
         status = cannot_tell(&err, o->json);
         goto out;
     }
     bool balanced = audit_balanced(&audit);
     if (o->json)
-        print_json(&audit, &a, balanced ? "balanced" : "broken");
+        print_json(&audit, &a.in, balanced ? "balanced" : "broken");
     else
-        print_text(&audit, &a, balanced ? "balanced" : "broken");
+        print_text(&audit, &a.in, balanced ? "balanced" : "broken");
     status = balanced ? CLI_OK : CLI_FAILED;
 out:
     audit_release(&audit);

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 
-int deep_poll(struct access *a, struct bus_reader *r, const char *topic,
+int deep_poll(struct inspect *in, struct bus_reader *r, const char *topic,
               const struct bus_places *at, const struct bus_msg **ret, struct err *err)
 {
     for (int i = 0; i < DEEP_PATIENCE; i++) {
@@ -23,7 +23,7 @@ int deep_poll(struct access *a, struct bus_reader *r, const char *topic,
         int rc = bus_poll(r, DEEP_POLL_ROWS, DEEP_POLL_MS, ret, err);
         if (rc != 0)
             return rc;
-        rc = bus_places_at_end(a->bus, topic, at, &at_end, err);
+        rc = bus_places_at_end(in->bus, topic, at, &at_end, err);
         if (rc < 0 || at_end)
             return rc;
     }
@@ -38,18 +38,18 @@ static int compare_positions(const void *a, const void *b)
     return (x->position > y->position) - (x->position < y->position);
 }
 
-static int load_versions(struct deep_model *m, struct access *a, struct err *err)
+static int load_versions(struct deep_model *m, struct inspect *in, struct err *err)
 {
     char generation[TASK_GENERATION_LEN + 1];
     struct store_version *v;
     size_t n;
 
-    int rc = store_versions(a->store, m->name, &v, &n, err);
+    int rc = store_versions(in->store, m->name, &v, &n, err);
     if (rc < 0)
         return rc;
     m->version = v;
     m->n_versions = n;
-    task_generation(a->task, m->index, a->sql_hash, generation);
+    task_generation(in->task, m->index, in->sql_hash, generation);
     for (size_t i = 0; i < n; i++) {
         if (strcmp(v[i].generation, generation) != 0)
             continue;
@@ -62,22 +62,22 @@ static int load_versions(struct deep_model *m, struct access *a, struct err *err
     return 0;
 }
 
-int audit_deep(struct audit *audit, struct access *a, struct err *err)
+int audit_deep(struct audit *audit, struct inspect *in, struct err *err)
 {
-    size_t n = a->task->n_models;
+    size_t n = in->task->n_models;
     struct deep_model *model = mem_zalloc(n, sizeof(*model));
     struct deep_names names = {0};
 
     /* First what names versions, then the versions: one that is published meanwhile is known. */
-    int rc = deep_names_read(&names, a, err);
+    int rc = deep_names_read(&names, in, err);
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        model[i].name = a->task->models[i].name;
+        model[i].name = in->task->models[i].name;
         model[i].index = i;
-        rc = load_versions(&model[i], a, err);
+        rc = load_versions(&model[i], in, err);
     }
     if (rc == 0) {
-        deep_names_judge(&names, audit, a, model, n);
-        rc = deep_refold(audit, a, model, n, err);
+        deep_names_judge(&names, audit, in, model, n);
+        rc = deep_refold(audit, in, model, n, err);
     }
     deep_names_release(&names);
     for (size_t i = 0; i < n; i++)

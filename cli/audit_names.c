@@ -54,19 +54,19 @@ static bool is_behind(const struct bus *bus, const struct bus_places *high,
     return true;
 }
 
-static int read_all(struct deep_names *names, struct keyset *seen, struct access *a,
+static int read_all(struct deep_names *names, struct keyset *seen, struct inspect *in,
                     struct bus_reader *r, struct err *err)
 {
-    const char *topic = a->task->topics.predictions;
+    const char *topic = in->task->topics.predictions;
     struct bus_places high = BUS_PLACES_INIT;
     struct bus_places read = BUS_PLACES_INIT;
     const struct bus_msg *msg;
 
-    int rc = bus_places_high(a->bus, topic, &high, err);
+    int rc = bus_places_high(in->bus, topic, &high, err);
     if (rc == 0)
         rc = bus_reader_assign(r, topic, -1, &BUS_POS_OLDEST, err);
-    while (rc >= 0 && !is_behind(a->bus, &high, &read)) {
-        rc = deep_poll(a, r, topic, &read, &msg, err);
+    while (rc >= 0 && !is_behind(in->bus, &high, &read)) {
+        rc = deep_poll(in, r, topic, &read, &msg, err);
         if (rc == 0)
             break; /* the last offsets were no messages */
         for (int i = 0; i < rc; i++) {
@@ -79,14 +79,14 @@ static int read_all(struct deep_names *names, struct keyset *seen, struct access
     return rc < 0 ? rc : 0;
 }
 
-int deep_names_read(struct deep_names *names, struct access *a, struct err *err)
+int deep_names_read(struct deep_names *names, struct inspect *in, struct err *err)
 {
-    struct bus_reader *r = bus_reader_open(a->bus, err);
+    struct bus_reader *r = bus_reader_open(in->bus, err);
 
     if (!r)
         return err->code;
     struct keyset *seen = keyset_new();
-    int rc = read_all(names, seen, a, r, err);
+    int rc = read_all(names, seen, in, r, err);
     keyset_free(seen);
     bus_reader_close(r);
     return rc;
@@ -145,10 +145,10 @@ static bool is_of_task(const char *name, const struct deep_model *model, size_t 
     return false;
 }
 
-void deep_names_judge(const struct deep_names *names, struct audit *audit, const struct access *a,
+void deep_names_judge(const struct deep_names *names, struct audit *audit, const struct inspect *in,
                       const struct deep_model *model, size_t n_models)
 {
-    const char *topic = a->task->topics.predictions;
+    const char *topic = in->task->topics.predictions;
     size_t count[3] = {0};
     size_t foreign = 0;
 
@@ -157,7 +157,7 @@ void deep_names_judge(const struct deep_names *names, struct audit *audit, const
             foreign++;
             continue;
         }
-        enum fate fate = fate_of(names->name[i], model, n_models, (size_t)a->task->versions_kept);
+        enum fate fate = fate_of(names->name[i], model, n_models, (size_t)in->task->versions_kept);
         count[fate]++;
         if (fate == MISSING && count[MISSING] <= DEEP_EXAMPLES)
             audit_find(audit, false, "%s: the store has no version of this name: %s", topic,

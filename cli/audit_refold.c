@@ -23,7 +23,7 @@ struct refold {
 
 struct queue {
     struct audit *audit;
-    struct access *a;
+    struct inspect *in;
     struct refold *refold;
     size_t n;
     struct row_reader *rows;
@@ -58,14 +58,14 @@ static int begin(struct queue *q, struct refold *f, struct err *err)
         return 0;
     if (m->version[0].start >= trimmed_up_to(q)) {
         f->from = m->version[0].start;
-        f->fold = fold_new(q->a->task, m->index, m->version[0].generation, f->from, err);
+        f->fold = fold_new(q->in->task, m->index, m->version[0].generation, f->from, err);
         return f->fold ? 0 : err->code;
     }
     while (f->next < m->n_current && m->version[f->next].position < trimmed_up_to(q))
         f->next++;
     if (f->next == m->n_current)
         return 0;
-    int rc = store_version_get(q->a->store, m->name, m->version[f->next++].version, &v, err);
+    int rc = store_version_get(q->in->store, m->name, m->version[f->next++].version, &v, err);
     if (rc == ERR_CORRUPT) {
         audit_find(q->audit, false, "%s: %s", m->name, err->text);
         return 0;
@@ -74,7 +74,7 @@ static int begin(struct queue *q, struct refold *f, struct err *err)
         return rc;
     f->from = v.position;
     f->restored = true;
-    f->fold = fold_restore(q->a->task, m->index, &v, err);
+    f->fold = fold_restore(q->in->task, m->index, &v, err);
     if (!f->fold)
         audit_find(q->audit, false, "%s", err->text);
     store_version_release(&v);
@@ -90,7 +90,7 @@ static int is_equal(struct queue *q, const struct store_version *kept,
 
     *ret =
         v->checksum == kept->checksum && v->learned == kept->learned && v->skipped == kept->skipped;
-    int rc = store_version_get(q->a->store, v->model, kept->version, &stored, err);
+    int rc = store_version_get(q->in->store, v->model, kept->version, &stored, err);
     if (rc == ERR_NOT_FOUND)
         return 0; /* pruned since the list was read */
     if (rc < 0)
@@ -147,7 +147,7 @@ static int fold_one(struct queue *q, struct refold *f, const struct fold_input *
 
 static void note_row(struct queue *q, uint64_t seq, const struct bus_msg *msg)
 {
-    const char *topic = q->a->task->topics.learning_queue;
+    const char *topic = q->in->task->topics.learning_queue;
 
     if (q->first && seq != q->last + 1 && q->gaps++ < DEEP_EXAMPLES)
         audit_find(q->audit, false, "%s: seq %" PRIu64 " is followed by %" PRIu64, topic, q->last,
@@ -163,7 +163,7 @@ static void note_row(struct queue *q, uint64_t seq, const struct bus_msg *msg)
 static int read_row(struct queue *q, const struct bus_msg *msg, struct err *err)
 {
     struct row row = {0};
-    const char *topic = q->a->task->topics.learning_queue;
+    const char *topic = q->in->task->topics.learning_queue;
 
     bool readable =
         row_reader_read(q->rows, msg->value, msg->value_len, &row, q->x, q->served, err) == 0;
@@ -191,13 +191,13 @@ static int read_row(struct queue *q, const struct bus_msg *msg, struct err *err)
 
 static int read_rows(struct queue *q, struct bus_reader *r, struct err *err)
 {
-    const char *topic = q->a->task->topics.learning_queue;
+    const char *topic = q->in->task->topics.learning_queue;
     struct bus_places read = BUS_PLACES_INIT;
     const struct bus_msg *msg;
 
     int rc = bus_reader_assign(r, topic, 0, &BUS_POS_OLDEST, err);
     while (rc >= 0 && q->last < q->wanted) {
-        rc = deep_poll(q->a, r, topic, &read, &msg, err);
+        rc = deep_poll(q->in, r, topic, &read, &msg, err);
         if (rc == 0)
             break; /* the end, before what was wanted */
         int n = rc;
@@ -214,7 +214,7 @@ static int read_rows(struct queue *q, struct bus_reader *r, struct err *err)
 
 static void judge_rows(struct queue *q)
 {
-    const char *topic = q->a->task->topics.learning_queue;
+    const char *topic = q->in->task->topics.learning_queue;
 
     if (q->last < q->wanted)
         audit_find(q->audit, false, "%s: ends at seq %" PRIu64 "; %" PRIu64 " were emitted", topic,
@@ -234,7 +234,7 @@ static void judge_model(struct queue *q, const struct refold *f)
     else if (!f->fold && f->next == f->model->n_current)
         audit_find(q->audit, true,
                    "%s: not rebuilt from %s: its newest version is older than the oldest kept row",
-                   name, q->a->task->topics.learning_queue);
+                   name, q->in->task->topics.learning_queue);
     else if (!f->fold)
         audit_find(q->audit, false, "%s: could not be rebuilt (see above)", name);
     else
@@ -248,7 +248,7 @@ static void judge_model(struct queue *q, const struct refold *f)
 
 static int run(struct queue *q, struct err *err)
 {
-    struct bus_reader *r = bus_reader_open(q->a->bus, err);
+    struct bus_reader *r = bus_reader_open(q->in->bus, err);
     int rc = r ? 0 : err->code;
 
     q->wanted = q->audit->facts.ledger.outcomes_emitted;
@@ -271,13 +271,13 @@ static int run(struct queue *q, struct err *err)
     return 0;
 }
 
-int deep_refold(struct audit *audit, struct access *a, const struct deep_model *model,
+int deep_refold(struct audit *audit, struct inspect *in, const struct deep_model *model,
                 size_t n_models, struct err *err)
 {
-    const struct task *task = a->task;
+    const struct task *task = in->task;
     const char **names = mem_zalloc(n_models, sizeof(*names));
     struct queue q = {.audit = audit,
-                      .a = a,
+                      .in = in,
                       .refold = mem_zalloc(n_models, sizeof(*q.refold)),
                       .n = n_models,
                       .keys = keyset_new(),

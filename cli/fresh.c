@@ -11,8 +11,8 @@
 #include "base/buf.h"
 #include "base/uuid.h"
 #include "paths.h"
+#include "state/state_read.h"
 #include "store/store.h"
-#include "views/state_read.h"
 #include "views/views.h"
 
 /* Deletes `<path><suffix>` if it is there. */
@@ -40,7 +40,7 @@ static int make_database(const struct task *task, const char *path, const char *
     const char **names;
 
     forget_database(path);
-    int rc = access_views_options(task, path, false, &options, &names, err);
+    int rc = inspect_views_options(task, path, false, &options, &names, err);
     if (rc < 0)
         return rc;
     struct views *v = views_open(&options, err);
@@ -113,7 +113,7 @@ static int renew_server(const struct task *task, const char *id, struct err *err
     struct views_options options;
     const char **names;
 
-    int rc = access_views_options(task, "", false, &options, &names, err);
+    int rc = inspect_views_options(task, "", false, &options, &names, err);
     if (rc < 0)
         return rc;
     struct views *v = views_open(&options, err);
@@ -158,7 +158,7 @@ int fresh_begin(const struct task *task, struct err *err)
     struct store_options options = {
         .backend = task->store, .url = task->redis_url, .task = task->name, .client = "oxbow"};
     char id[UUID_TEXT_LEN + 1];
-    char *path = access_views_path(task);
+    char *path = inspect_views_path(task);
     struct buf lock = BUF_INIT;
     struct store *st = NULL;
     struct bus *bus = NULL;
@@ -182,8 +182,8 @@ int fresh_begin(const struct task *task, struct err *err)
     if (rc < 0)
         goto out;
     uuid_new(id);
-    rc = access_views_are_in_file(task) ? renew_file(task, path, id, err)
-                                        : renew_server(task, id, err);
+    rc = inspect_views_are_in_file(task) ? renew_file(task, path, id, err)
+                                         : renew_server(task, id, err);
     if (rc == 0)
         rc = replace_incarnation(st, id, err);
     if (rc == 0 && bus)

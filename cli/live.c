@@ -166,7 +166,7 @@ static void show_messages(struct live *live)
 /* A bus that does not count what was ever added: what is kept does for a line on the screen. */
 static void count_kept(const struct live *live, struct bus_marks *marks)
 {
-    if (!bus_can(live->access.bus, BUS_COUNTS))
+    if (!bus_can(live->access.in.bus, BUS_COUNTS))
         marks->added = marks->kept;
 }
 
@@ -178,7 +178,7 @@ static void skip_ahead(struct live *live, struct live_topic *topic)
     char count[FIGURE_MAX];
     struct buf line = BUF_INIT;
 
-    if (bus_marks(live->access.bus, topic->name, -1, &marks, &err) < 0)
+    if (bus_marks(live->access.in.bus, topic->name, -1, &marks, &err) < 0)
         return;
     count_kept(live, &marks);
     if (marks.added > topic->added + topic->shown + LINES_BEHIND) {
@@ -201,10 +201,10 @@ static bool open_reader(struct live *live)
 
     if (live->reader)
         return true;
-    live->reader = bus_reader_open(live->access.bus, &err);
+    live->reader = bus_reader_open(live->access.in.bus, &err);
     for (size_t i = 0; live->reader && i < 2; i++) {
         struct bus_marks marks;
-        if (bus_marks(live->access.bus, live->topic[i].name, -1, &marks, &err) == 0 &&
+        if (bus_marks(live->access.in.bus, live->topic[i].name, -1, &marks, &err) == 0 &&
             bus_reader_assign(live->reader, live->topic[i].name, -1, &BUS_POS_NEWEST, &err) >= 0) {
             count_kept(live, &marks);
             live->topic[i].added = marks.added;
@@ -227,9 +227,9 @@ static bool views_has_read(struct live *live, const char *topic)
     struct err err;
     uint64_t n;
 
-    bool is_known = store_floor_get(live->access.store, "views", topic, &text, &n, &err) == 0 &&
-                    bus_places_parse(live->access.bus, buf_str(&text), &places, &err) == 0 &&
-                    bus_places_at_end(live->access.bus, topic, &places, &at_end, &err) == 0;
+    bool is_known = store_floor_get(live->access.in.store, "views", topic, &text, &n, &err) == 0 &&
+                    bus_places_parse(live->access.in.bus, buf_str(&text), &places, &err) == 0 &&
+                    bus_places_at_end(live->access.in.bus, topic, &places, &at_end, &err) == 0;
     bus_places_release(&places);
     buf_release(&text);
     return is_known && at_end;
@@ -252,12 +252,12 @@ static void read_status(struct live *live)
 
     uint64_t events = events_of(&view->status.ledger);
     int64_t then = view->status.ledger_ms;
-    view->reachable = status_read(live->access.store, &view->status, live->lag, &err) == 0;
+    view->reachable = status_read(live->access.in.store, &view->status, live->lag, &err) == 0;
     for (size_t i = 0; view->reachable && i < 2; i++) {
         struct bus_marks marks;
-        if (!bus_can(live->access.bus, BUS_COUNTS))
+        if (!bus_can(live->access.in.bus, BUS_COUNTS))
             live->is_read[i] = views_has_read(live, topic[i]);
-        else if (bus_marks(live->access.bus, topic[i], -1, &marks, &err) == 0)
+        else if (bus_marks(live->access.in.bus, topic[i], -1, &marks, &err) == 0)
             live->added[i] = marks.added;
     }
     view->lag_p50_ms = status_lag_ms(live->lag, 50);
@@ -315,11 +315,11 @@ bool live_settled(const struct live *live)
 
     if (!live->is_open || !live->view.reachable || !s->ledger_ms || s->n_models < n_models)
         return false;
-    if (bus_can(live->access.bus, BUS_COUNTS) &&
-        (l->requests_read - l->rewound[VIEWS_REQUESTS] != live->added[0] ||
-         l->outcomes_read - l->rewound[VIEWS_OUTCOMES] != live->added[1]))
+    if (bus_can(live->access.in.bus, BUS_COUNTS) &&
+        (views_ledger_net_read(l, VIEWS_REQUESTS) != live->added[0] ||
+         views_ledger_net_read(l, VIEWS_OUTCOMES) != live->added[1]))
         return false;
-    if (!bus_can(live->access.bus, BUS_COUNTS) && (!live->is_read[0] || !live->is_read[1]))
+    if (!bus_can(live->access.in.bus, BUS_COUNTS) && (!live->is_read[0] || !live->is_read[1]))
         return false;
     if (l->requests_pending || l->outcomes_waiting)
         return false;

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 #include "access.h"
+#include "inspect/status.h"
 #include "screen.h"
-#include "status.h"
 #include "up.h"
 
 struct live;

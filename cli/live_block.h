@@ -7,8 +7,8 @@
 
 #include "base/buf.h"
 #include "figures.h"
+#include "inspect/status.h"
 #include "screen.h"
-#include "status.h"
 #include "task/task.h"
 #include "up.h"
 

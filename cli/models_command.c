@@ -69,15 +69,15 @@ static void print_generation(const struct generation *g, const struct version_sc
 }
 
 /* The newest version that is not of an older generation tells the baseline's error. */
-static double baseline_mae(struct access *a)
+static double baseline_mae(struct inspect *in)
 {
     char generation[TASK_GENERATION_LEN + 1];
     struct store_version v = {0};
     struct err err;
     double mae = (double)NAN;
 
-    task_generation(a->task, a->task->n_models - 1, a->sql_hash, generation);
-    if (store_head(a->store, TASK_BASELINE, generation, &v, &err) == 0) {
+    task_generation(in->task, in->task->n_models - 1, in->sql_hash, generation);
+    if (store_head(in->store, TASK_BASELINE, generation, &v, &err) == 0) {
         struct version_scores s;
         version_scores_read(v.scores, &s);
         mae = s.mae;
@@ -86,32 +86,32 @@ static double baseline_mae(struct access *a)
     return mae;
 }
 
-static bool is_current(const struct access *a, const struct store_version *v)
+static bool is_current(const struct inspect *in, const struct store_version *v)
 {
     char generation[TASK_GENERATION_LEN + 1];
 
-    for (size_t i = 0; i < a->task->n_models; i++) {
-        if (strcmp(a->task->models[i].name, v->model) != 0)
+    for (size_t i = 0; i < in->task->n_models; i++) {
+        if (strcmp(in->task->models[i].name, v->model) != 0)
             continue;
-        task_generation(a->task, i, a->sql_hash, generation);
+        task_generation(in->task, i, in->sql_hash, generation);
         return strcmp(generation, v->generation) == 0;
     }
     return false;
 }
 
-static int list_model(struct access *a, const char *name, double baseline, struct buf *json,
+static int list_model(struct inspect *in, const char *name, double baseline, struct buf *json,
                       struct err *err)
 {
     struct buf serving = BUF_INIT;
     struct store_version *v;
     size_t n;
 
-    int rc = store_serving(a->store, name, &serving, err);
+    int rc = store_serving(in->store, name, &serving, err);
     if (rc < 0 && rc != ERR_NOT_FOUND)
         return rc;
-    rc = store_versions(a->store, name, &v, &n, err);
+    rc = store_versions(in->store, name, &v, &n, err);
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct generation g = {.newest = &v[i], .current = is_current(a, &v[i])};
+        struct generation g = {.newest = &v[i], .current = is_current(in, &v[i])};
         struct version_scores s;
         bool newest = true;
         for (size_t k = 0; k < n; k++) {
@@ -138,16 +138,16 @@ static int list_model(struct access *a, const char *name, double baseline, struc
     return rc;
 }
 
-static int list(struct access *a, struct buf *json, struct err *err)
+static int list(struct inspect *in, struct buf *json, struct err *err)
 {
     struct buf names = BUF_INIT;
     struct buf name = BUF_INIT;
     struct json_value root;
     struct json_value v;
     struct json_iter it;
-    double baseline = baseline_mae(a);
+    double baseline = baseline_mae(in);
 
-    int rc = store_models(a->store, &names, err);
+    int rc = store_models(in->store, &names, err);
     if (rc == 0)
         rc = json_parse(buf_str(&names), names.len, &root, err);
     if (rc == 0) {
@@ -158,7 +158,7 @@ static int list(struct access *a, struct buf *json, struct err *err)
         while (rc == 0 && json_next_element(&it, &v)) {
             buf_clear(&name);
             if (json_string(&v, &name))
-                rc = list_model(a, buf_str(&name), baseline, json, err);
+                rc = list_model(in, buf_str(&name), baseline, json, err);
         }
     }
     buf_release(&names);
@@ -194,7 +194,7 @@ int models_command(int argc, char **argv)
     buf_byte(&text, '[');
     int rc = access_open(&a, &o, &err);
     if (rc == 0)
-        rc = list(&a, json ? &text : NULL, &err);
+        rc = list(&a.in, json ? &text : NULL, &err);
     if (rc < 0)
         status = access_complain("models", &err);
     else if (json)

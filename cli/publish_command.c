@@ -39,7 +39,7 @@ static int key_of(const char *field, const char *line, size_t len, struct buf *k
     return 0;
 }
 
-static int publish_line(struct access *a, const struct publish_options *o, const char *line,
+static int publish_line(struct inspect *in, const struct publish_options *o, const char *line,
                         size_t len, struct err *err)
 {
     struct bus_record rec = {.topic = o->topic, .partition = -1};
@@ -67,14 +67,14 @@ static int publish_line(struct access *a, const struct publish_options *o, const
     if (rc == 0) {
         rec.key = buf_str(&key);
         rec.key_len = key.len;
-        rc = bus_publish(a->bus, &rec, err);
+        rc = bus_publish(in->bus, &rec, err);
     }
     buf_release(&key);
     return rc;
 }
 
 /* How many lines were published, to *ret. */
-static int publish_all(struct access *a, const struct publish_options *o, uint64_t *ret,
+static int publish_all(struct inspect *in, const struct publish_options *o, uint64_t *ret,
                        struct err *err)
 {
     char *line = NULL;
@@ -91,7 +91,7 @@ static int publish_all(struct access *a, const struct publish_options *o, uint64
             len--;
         if (!len)
             continue;
-        rc = publish_line(a, o, line, (size_t)len, err);
+        rc = publish_line(in, o, line, (size_t)len, err);
         if (rc < 0)
             err_prefix(err, "line %" PRIu64, number);
         else
@@ -100,7 +100,7 @@ static int publish_all(struct access *a, const struct publish_options *o, uint64
     free(line);
     /* Lines before a bad one are messages all the same. */
     struct err flush_err;
-    int flushed = bus_flush(a->bus, FLUSH_MS, rc < 0 ? &flush_err : err);
+    int flushed = bus_flush(in->bus, FLUSH_MS, rc < 0 ? &flush_err : err);
     return rc < 0 ? rc : flushed;
 }
 
@@ -128,7 +128,7 @@ static int run(const struct publish_options *o)
     if (rc == 0)
         rc = check_topic(a.task, o->topic, &err);
     if (rc == 0)
-        rc = publish_all(&a, o, &n, &err);
+        rc = publish_all(&a.in, o, &n, &err);
     if (rc < 0)
         status = access_complain("publish", &err);
     fprintf(stderr, "oxbow publish: %" PRIu64 " messages\n", n);

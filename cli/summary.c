@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "figures.h"
+#include "inspect/audit.h"
 #include "version_scores.h"
 
 struct summary_model {
@@ -28,15 +28,15 @@ struct summary {
     struct buf broken; /* the equations that fail, a line each */
 };
 
-static int read_models(struct summary *s, struct access *a, struct err *err)
+static int read_models(struct summary *s, struct inspect *in, struct err *err)
 {
-    s->model = mem_zalloc(a->task->n_models, sizeof(*s->model));
-    for (size_t i = 0; i < a->task->n_models; i++) {
+    s->model = mem_zalloc(in->task->n_models, sizeof(*s->model));
+    for (size_t i = 0; i < in->task->n_models; i++) {
         struct summary_model *m = &s->model[s->n_models++];
         char generation[TASK_GENERATION_LEN + 1];
-        m->name = mem_strdup(a->task->models[i].name);
-        task_generation(a->task, i, a->sql_hash, generation);
-        int rc = store_head(a->store, m->name, generation, &m->head, err);
+        m->name = mem_strdup(in->task->models[i].name);
+        task_generation(in->task, i, in->sql_hash, generation);
+        int rc = store_head(in->store, m->name, generation, &m->head, err);
         if (rc < 0)
             m->head = (struct store_version){0};
         if (rc < 0 && rc != ERR_NOT_FOUND && rc != ERR_CORRUPT)
@@ -67,14 +67,14 @@ static int read_all(struct summary *s, struct access *a, const struct access_opt
 
     int rc = access_open(a, options, err);
     if (rc == 0)
-        rc = access_open_views(a, err);
+        rc = inspect_open_views(&a->in, err);
     if (rc == 0)
-        rc = audit_judge(&audit, a, settled, err);
+        rc = audit_judge(&audit, &a->in, settled, err);
     if (rc == 0) {
         s->ledger = audit.facts.ledger;
         s->verdict = audit_balanced(&audit) ? "balanced" : "broken";
         note_broken(s, &audit);
-        rc = read_models(s, a, err);
+        rc = read_models(s, &a->in, err);
     }
     audit_release(&audit);
     return rc;

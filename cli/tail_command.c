@@ -79,7 +79,7 @@ static int assign(struct bus_reader *r, const struct tail_options *o, struct err
     return bus_reader_assign(r, o->topic, -1, oldest ? &BUS_POS_OLDEST : &BUS_POS_NEWEST, err);
 }
 
-static int follow(struct access *a, struct bus_reader *r, const struct tail_options *o,
+static int follow(struct inspect *in, struct bus_reader *r, const struct tail_options *o,
                   struct err *err)
 {
     struct backoff backoff = {0};
@@ -106,7 +106,7 @@ static int follow(struct access *a, struct bus_reader *r, const struct tail_opti
         for (int i = 0; i < rc && (!o->n || printed < o->n); i++) {
             if (!is_wanted(o, &msg[i]))
                 continue;
-            print(a->bus, &msg[i], o->json);
+            print(in->bus, &msg[i], o->json);
             printed++;
         }
         if (fflush(stdout) != 0)
@@ -127,8 +127,8 @@ static int run(const struct tail_options *o)
     if (rc == 0)
         rc = topics_check(a.task, o->topic, &err);
     if (rc == 0) {
-        r = bus_reader_open(a.bus, &err);
-        rc = r ? follow(&a, r, o, &err) : err.code;
+        r = bus_reader_open(a.in.bus, &err);
+        rc = r ? follow(&a.in, r, o, &err) : err.code;
     }
     if (rc < 0)
         status = access_complain("tail", &err);

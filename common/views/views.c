@@ -233,6 +233,17 @@ static size_t field_of(const char *name)
     return i;
 }
 
+uint64_t views_ledger_net_read(const struct views_ledger *ledger, enum views_input input)
+{
+    const uint64_t read[VIEWS_N_INPUTS] = {
+        [VIEWS_REQUESTS] = ledger->requests_read,
+        [VIEWS_OUTCOMES] = ledger->outcomes_read,
+        [VIEWS_PREDICTIONS] = ledger->predictions_read,
+    };
+
+    return read[input] - ledger->rewound[input];
+}
+
 uint64_t views_ledger_get(const struct views_ledger *ledger, const char *name)
 {
     uint64_t value;

@@ -254,6 +254,9 @@ const char *views_ledger_field(const struct views_ledger *ledger, size_t field,
                                uint64_t *ret_value);
 void views_ledger_set(struct views_ledger *ledger, size_t field, uint64_t value);
 
+/* Messages of `input` that were read and that the bus has not lost since. */
+uint64_t views_ledger_net_read(const struct views_ledger *ledger, enum views_input input);
+
 /* The member `name` (of views_ledger_field()). */
 uint64_t views_ledger_get(const struct views_ledger *ledger, const char *name);
 /* True when the engine hides the member `name` (of views_ledger_field()): nothing may be made of

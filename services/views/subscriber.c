@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/uuid.h"
-#include "state_read.h"
+#include "state/state_read.h"
 
 #define COMMIT_MS 30000
 #define READ_MS   60000 /* in which its own start record must be found again */

@@ -19,7 +19,7 @@
 #define OXBOW_VIEWS_SUBSCRIBER_H
 
 #include "bus/bus.h"
-#include "state.h"
+#include "state/state.h"
 #include "task/task.h"
 #include "views/views.h"
 

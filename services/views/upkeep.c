@@ -51,17 +51,6 @@ const struct bus_places *trail_behind(const struct trail *trail, uint64_t count,
     return found;
 }
 
-static uint64_t net_read(const struct views_ledger *ledger, enum views_input input)
-{
-    const uint64_t read[VIEWS_N_INPUTS] = {
-        [VIEWS_REQUESTS] = ledger->requests_read,
-        [VIEWS_OUTCOMES] = ledger->outcomes_read,
-        [VIEWS_PREDICTIONS] = ledger->predictions_read,
-    };
-
-    return read[input] - ledger->rewound[input];
-}
-
 int upkeep_floors(struct view_service *s, struct err *err)
 {
     struct views_ledger ledger;
@@ -74,7 +63,7 @@ int upkeep_floors(struct view_service *s, struct err *err)
         buf_clear(&text);
         bus_places_format(s->rt->bus, &s->position[i], &text);
         rc = store_floor_put(s->rt->store, "views", s->inputs[i], buf_str(&text),
-                             net_read(&ledger, (enum views_input)i), err);
+                             views_ledger_net_read(&ledger, (enum views_input)i), err);
     }
     buf_release(&text);
     return rc;
@@ -152,7 +141,7 @@ static int trim_all(struct view_service *s, struct err *err)
     if (view_service_counters(s, &ledger, err) < 0)
         return err->code;
     for (size_t i = 0; i < VIEWS_N_INPUTS; i++) {
-        uint64_t read = net_read(&ledger, (enum views_input)i);
+        uint64_t read = views_ledger_net_read(&ledger, (enum views_input)i);
 
         if (!s->have_position[i])
             continue;

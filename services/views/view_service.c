@@ -169,12 +169,7 @@ static int count_rewound(struct view_service *s, enum views_input input, const s
     if (views_counters(s->views, &ledger, err) < 0 ||
         added_before(s, s->inputs[input], pos, &there, err) < 0)
         return err->code;
-    const uint64_t read[VIEWS_N_INPUTS] = {
-        [VIEWS_REQUESTS] = ledger.requests_read,
-        [VIEWS_OUTCOMES] = ledger.outcomes_read,
-        [VIEWS_PREDICTIONS] = ledger.predictions_read,
-    };
-    uint64_t net = read[input] - ledger.rewound[input];
+    uint64_t net = views_ledger_net_read(&ledger, input);
     if (net <= there)
         return 0;
     log_warn("the bus has lost %" PRIu64 " messages of %s that had been read: they are counted as "

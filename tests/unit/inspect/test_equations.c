@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "equations.h"
+#include "inspect/equations.h"
 
 /* A ledger that balances, with something in every term and some rows on their way. */
 static struct facts balanced(void)

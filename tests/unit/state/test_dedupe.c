@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "views/dedupe.h"
+#include "state/dedupe.h"
 
 static struct dedupe_key key_of(unsigned i)
 {

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/stop.h"
 #include "bus/bus_places.h"
-#include "views/state_read.h"
+#include "state/state_read.h"
 
 #define CONFIRMATIONS 10 /* times that an equation across stores is read again before it counts */
 #define CONFIRM_MS    300
@@ -31,12 +31,12 @@ static struct facts_model *add_model(struct facts *f, const char *name, const ch
 }
 
 /* The newest version of each generation of one model. */
-static int read_generations(struct facts *f, struct access *a, const char *name, struct err *err)
+static int read_generations(struct facts *f, struct inspect *in, const char *name, struct err *err)
 {
     struct store_version *v;
     size_t n;
 
-    int rc = store_versions(a->store, name, &v, &n, err);
+    int rc = store_versions(in->store, name, &v, &n, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < n; i++) {
@@ -57,26 +57,26 @@ static int read_generations(struct facts *f, struct access *a, const char *name,
 }
 
 /* Marks the generations that the task file asks for; adds those that have no version yet. */
-static void mark_current(struct facts *f, const struct access *a)
+static void mark_current(struct facts *f, const struct inspect *in)
 {
-    for (size_t i = 0; i < a->task->n_models; i++) {
+    for (size_t i = 0; i < in->task->n_models; i++) {
         char generation[TASK_GENERATION_LEN + 1];
         bool found = false;
-        task_generation(a->task, i, a->sql_hash, generation);
+        task_generation(in->task, i, in->sql_hash, generation);
         for (size_t k = 0; k < f->n_models; k++) {
             struct facts_model *m = &f->model[k];
-            if (strcmp(m->name, a->task->models[i].name) != 0 ||
+            if (strcmp(m->name, in->task->models[i].name) != 0 ||
                 strncmp(m->version, generation, TASK_GENERATION_LEN) != 0)
                 continue;
             m->current = true;
             found = true;
         }
         if (!found)
-            add_model(f, a->task->models[i].name, "")->current = true;
+            add_model(f, in->task->models[i].name, "")->current = true;
     }
 }
 
-static int read_models(struct facts *f, struct access *a, struct err *err)
+static int read_models(struct facts *f, struct inspect *in, struct err *err)
 {
     struct buf names = BUF_INIT;
     struct buf name = BUF_INIT;
@@ -84,7 +84,7 @@ static int read_models(struct facts *f, struct access *a, struct err *err)
     struct json_value v;
     struct json_iter it;
 
-    int rc = store_models(a->store, &names, err);
+    int rc = store_models(in->store, &names, err);
     if (rc == 0)
         rc = json_parse(buf_str(&names), names.len, &root, err);
     if (rc == 0) {
@@ -92,10 +92,10 @@ static int read_models(struct facts *f, struct access *a, struct err *err)
         while (rc == 0 && json_next_element(&it, &v)) {
             buf_clear(&name);
             if (json_string(&v, &name))
-                rc = read_generations(f, a, buf_str(&name), err);
+                rc = read_generations(f, in, buf_str(&name), err);
         }
     }
-    mark_current(f, a);
+    mark_current(f, in);
     buf_release(&names);
     buf_release(&name);
     return rc;
@@ -105,15 +105,15 @@ static int read_models(struct facts *f, struct access *a, struct err *err)
  * What an engine that reads the bus by itself cannot know: views keeps it on the bus. Read before
  * the engine's own counts, so that those can only be ahead.
  */
-static int read_state(struct access *a, struct views_ledger *ret, struct err *err)
+static int read_state(struct inspect *in, struct views_ledger *ret, struct err *err)
 {
-    const struct task *task = a->task;
+    const struct task *task = in->task;
     struct state state;
     uint64_t features, learning;
 
-    if (state_read_last_seq(a->bus, task->topics.features, &features, err) < 0 ||
-        state_read_last_seq(a->bus, task->topics.learning_queue, &learning, err) < 0 ||
-        state_read_newest(a->bus, task->name, a->incarnation, &state, err) < 0)
+    if (state_read_last_seq(in->bus, task->topics.features, &features, err) < 0 ||
+        state_read_last_seq(in->bus, task->topics.learning_queue, &learning, err) < 0 ||
+        state_read_newest(in->bus, task->name, in->incarnation, &state, err) < 0)
         return err->code;
     views_ledger_know(ret, "features_last", features);
     views_ledger_know(ret, "learning_queue_last", learning);
@@ -124,13 +124,13 @@ static int read_state(struct access *a, struct views_ledger *ret, struct err *er
 }
 
 /* Both halves of the ledger: each member is known to one side only. */
-static int read_ledger_apart(struct facts *f, struct access *a, struct err *err)
+static int read_ledger_apart(struct facts *f, struct inspect *in, struct err *err)
 {
     struct views_ledger ours;
     const char *name;
 
     views_ledger_hide_all(&ours);
-    if (read_state(a, &ours, err) < 0 || views_ledger(a->views, &f->ledger, err) < 0)
+    if (read_state(in, &ours, err) < 0 || views_ledger(in->views, &f->ledger, err) < 0)
         return err->code;
     for (size_t i = 0; (name = views_ledger_field(&ours, i, NULL)); i++)
         if (!views_ledger_hidden(&ours, name))
@@ -139,34 +139,34 @@ static int read_ledger_apart(struct facts *f, struct access *a, struct err *err)
     return 0;
 }
 
-static int read_ledger(struct facts *f, struct access *a, struct err *err)
+static int read_ledger(struct facts *f, struct inspect *in, struct err *err)
 {
-    if (!views_is_fed(a->views))
-        return read_ledger_apart(f, a, err);
+    if (!views_is_fed(in->views))
+        return read_ledger_apart(f, in, err);
 
-    int rc = views_pin(a->views, err);
+    int rc = views_pin(in->views, err);
 
     if (rc < 0)
         return rc;
-    rc = views_ledger(a->views, &f->ledger, err);
-    int unpinned = views_unpin(a->views, rc == 0 ? err : NULL);
+    rc = views_ledger(in->views, &f->ledger, err);
+    int unpinned = views_unpin(in->views, rc == 0 ? err : NULL);
     return rc < 0 ? rc : unpinned;
 }
 
 /* What lies behind views' own place, where the bus cannot say how much there ever was. */
-static int read_unread(struct facts *f, struct access *a, enum views_input input, struct err *err)
+static int read_unread(struct facts *f, struct inspect *in, enum views_input input, struct err *err)
 {
     struct bus_places places = BUS_PLACES_INIT;
     struct buf text = BUF_INIT;
     bool at_end = true;
 
-    int rc = views_position(a->views, input, &text, err);
+    int rc = views_position(in->views, input, &text, err);
     if (rc == 0)
-        rc = bus_places_parse(a->bus, buf_str(&text), &places, err);
+        rc = bus_places_parse(in->bus, buf_str(&text), &places, err);
     if (rc == 0)
-        rc = bus_places_at_end(a->bus, f->topic[input], &places, &at_end, err);
+        rc = bus_places_at_end(in->bus, f->topic[input], &places, &at_end, err);
     if (rc == 0 && !at_end)
-        rc = bus_places_count_after(a->bus, f->topic[input], &places, &f->unread[input], err);
+        rc = bus_places_count_after(in->bus, f->topic[input], &places, &f->unread[input], err);
     if (rc == 0 && !at_end && !f->unread[input])
         f->unread[input] = 1; /* it has come in between */
     bus_places_release(&places);
@@ -174,20 +174,20 @@ static int read_unread(struct facts *f, struct access *a, enum views_input input
     return rc;
 }
 
-static int read_bus(struct facts *f, struct access *a, struct err *err)
+static int read_bus(struct facts *f, struct inspect *in, struct err *err)
 {
-    f->topic[VIEWS_REQUESTS] = a->task->topics.requests;
-    f->topic[VIEWS_OUTCOMES] = a->task->topics.outcomes;
-    f->topic[VIEWS_PREDICTIONS] = a->task->topics.predictions;
+    f->topic[VIEWS_REQUESTS] = in->task->topics.requests;
+    f->topic[VIEWS_OUTCOMES] = in->task->topics.outcomes;
+    f->topic[VIEWS_PREDICTIONS] = in->task->topics.predictions;
     if (f->apart) {
         f->uncounted = true; /* nor is it known how much was read */
         return 0;
     }
     for (int i = 0; i < VIEWS_N_INPUTS; i++) {
         struct bus_marks marks;
-        f->uncounted = !bus_can(a->bus, BUS_COUNTS);
-        int rc = f->uncounted ? read_unread(f, a, (enum views_input)i, err)
-                              : bus_marks(a->bus, f->topic[i], -1, &marks, err);
+        f->uncounted = !bus_can(in->bus, BUS_COUNTS);
+        int rc = f->uncounted ? read_unread(f, in, (enum views_input)i, err)
+                              : bus_marks(in->bus, f->topic[i], -1, &marks, err);
         if (rc < 0)
             return rc;
         if (!f->uncounted)
@@ -198,16 +198,16 @@ static int read_bus(struct facts *f, struct access *a, struct err *err)
 
 /* The seq of the oldest kept row of learning-queue. Trimming only moves it on, so it is read before
  * the heads. */
-static int read_queue_first(struct facts *f, struct access *a, struct err *err)
+static int read_queue_first(struct facts *f, struct inspect *in, struct err *err)
 {
-    const char *topic = a->task->topics.learning_queue;
+    const char *topic = in->task->topics.learning_queue;
     const struct bus_msg *msg;
     struct bus_msg last;
 
-    int rc = bus_last(a->bus, topic, 0, &last, err);
+    int rc = bus_last(in->bus, topic, 0, &last, err);
     if (rc < 0)
         return rc == ERR_NOT_FOUND ? 0 : rc;
-    struct bus_reader *r = bus_reader_open(a->bus, err);
+    struct bus_reader *r = bus_reader_open(in->bus, err);
     if (!r)
         return err->code;
     rc = bus_reader_assign(r, topic, 0, &BUS_POS_OLDEST, err);
@@ -227,19 +227,19 @@ static int read_queue_first(struct facts *f, struct access *a, struct err *err)
     return rc < 0 ? rc : 0;
 }
 
-int audit_read(struct audit *audit, struct access *a, bool settled, struct err *err)
+int audit_read(struct audit *audit, struct inspect *in, bool settled, struct err *err)
 {
     struct facts *f = &audit->facts;
 
     audit_release(audit);
     /* Downstream first: what lies upstream can only have grown since. */
-    int rc = read_queue_first(f, a, err);
+    int rc = read_queue_first(f, in, err);
     if (rc == 0)
-        rc = read_models(f, a, err);
+        rc = read_models(f, in, err);
     if (rc == 0)
-        rc = read_ledger(f, a, err);
+        rc = read_ledger(f, in, err);
     if (rc == 0)
-        rc = read_bus(f, a, err);
+        rc = read_bus(f, in, err);
     if (rc < 0)
         return rc;
     audit->settled = settled;
@@ -264,13 +264,13 @@ static bool is_doubtful(const struct audit *audit)
     return fails;
 }
 
-int audit_judge(struct audit *audit, struct access *a, bool settled, struct err *err)
+int audit_judge(struct audit *audit, struct inspect *in, bool settled, struct err *err)
 {
-    int rc = audit_read(audit, a, settled, err);
+    int rc = audit_read(audit, in, settled, err);
 
     for (int i = 0; rc == 0 && i < CONFIRMATIONS && is_doubtful(audit) && !stop_requested(); i++) {
         clock_sleep_ms(CONFIRM_MS);
-        rc = audit_read(audit, a, settled, err);
+        rc = audit_read(audit, in, settled, err);
     }
     return rc;
 }
@@ -297,20 +297,20 @@ static bool is_steady(struct steady *s, const struct facts *f)
     return now - s->since_ms >= STEADY_MS;
 }
 
-int audit_settle(struct audit *audit, struct access *a, int64_t timeout_ms, struct err *err)
+int audit_settle(struct audit *audit, struct inspect *in, int64_t timeout_ms, struct err *err)
 {
     int64_t deadline = clock_mono_ms() + timeout_ms;
     struct steady steady = {.since_ms = 0};
 
     for (;;) {
         struct in_flight flying;
-        int rc = audit_read(audit, a, true, err);
+        int rc = audit_read(audit, in, true, err);
         if (rc < 0 && !err->retriable)
             return rc;
         if (rc == 0) {
             facts_in_flight(&audit->facts, &flying);
             if (is_steady(&steady, &audit->facts) && in_flight_none(&flying))
-                return audit_judge(audit, a, true, err);
+                return audit_judge(audit, in, true, err);
         }
         if (stop_requested())
             return err_set(err, ERR_CANCELLED, "asked to stop");

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "equations.h"
+#include "inspect/equations.h"
 
 static void know(struct facts *f, const char *name, uint64_t value)
 {

@@ -2,8 +2,8 @@
  * How the task is doing, out of the services' heartbeats: what the live view
  * shows. Cheap to ask once a second; the audit reads the stores themselves.
  */
-#ifndef OXBOW_CLI_STATUS_H
-#define OXBOW_CLI_STATUS_H
+#ifndef OXBOW_INSPECT_STATUS_H
+#define OXBOW_INSPECT_STATUS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -14,8 +14,8 @@
  *
  * Records of another incarnation are passed over. No I/O here.
  */
-#ifndef OXBOW_VIEWS_STATE_H
-#define OXBOW_VIEWS_STATE_H
+#ifndef OXBOW_STATE_STATE_H
+#define OXBOW_STATE_STATE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
  * order of their time, with a hash table over it: 31 bytes a key when ten million are there, half
  * as much again for a moment while it grows.
  */
-#ifndef OXBOW_VIEWS_DEDUPE_H
-#define OXBOW_VIEWS_DEDUPE_H
+#ifndef OXBOW_STATE_DEDUPE_H
+#define OXBOW_STATE_DEDUPE_H
 
 #include <stdbool.h>
 #include <stddef.h>

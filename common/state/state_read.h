@@ -1,6 +1,6 @@
 /* Reading topic `<task>-views-state`. */
-#ifndef OXBOW_VIEWS_STATE_READ_H
-#define OXBOW_VIEWS_STATE_READ_H
+#ifndef OXBOW_STATE_STATE_READ_H
+#define OXBOW_STATE_STATE_READ_H
 
 #include "state.h"
 

@@ -2,8 +2,8 @@
  * The ledger's equations (docs/guarantees.md): which terms stand on which side,
  * and whether the two sides agree. No I/O.
  */
-#ifndef OXBOW_CLI_EQUATIONS_H
-#define OXBOW_CLI_EQUATIONS_H
+#ifndef OXBOW_INSPECT_EQUATIONS_H
+#define OXBOW_INSPECT_EQUATIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

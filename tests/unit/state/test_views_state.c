@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "views/state.h"
+#include "state/state.h"
 
 #define LIFE  "11111111-1111-4111-8111-111111111111"
 #define OTHER "22222222-2222-4222-8222-222222222222"

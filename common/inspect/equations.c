@@ -29,22 +29,12 @@ void facts_release(struct facts *f)
 
 /* ---- In flight ---- */
 
-static uint64_t net_read(const struct facts *f, enum views_input input)
-{
-    const struct views_ledger *l = &f->ledger;
-    const uint64_t read[VIEWS_N_INPUTS] = {[VIEWS_REQUESTS] = l->requests_read,
-                                           [VIEWS_OUTCOMES] = l->outcomes_read,
-                                           [VIEWS_PREDICTIONS] = l->predictions_read};
-
-    return read[input] - l->rewound[input];
-}
-
 void facts_in_flight(const struct facts *f, struct in_flight *ret)
 {
     *ret = (struct in_flight){.pending = f->ledger.requests_pending,
                               .waiting = f->ledger.outcomes_waiting};
     for (int i = 0; i < VIEWS_N_INPUTS; i++) {
-        uint64_t read = net_read(f, (enum views_input)i);
+        uint64_t read = views_ledger_net_read(&f->ledger, (enum views_input)i);
         ret->unread[i] = f->added[i] > read ? f->added[i] - read : 0;
         if (f->uncounted)
             ret->unread[i] = f->unread[i];
@@ -253,7 +243,8 @@ struct equation *equations_make(const struct facts *f, bool settled, size_t *ret
             add_model(&list, f, &f->model[i], settled);
     for (int i = 0; i < VIEWS_N_INPUTS && !f->uncounted; i++) {
         struct equation *e = add(&list, "E9", f->topic[i]);
-        left(e, read[i], net_read(f, (enum views_input)i) + f->ledger.rewound[i]);
+        left(e, read[i],
+             views_ledger_net_read(&f->ledger, (enum views_input)i) + f->ledger.rewound[i]);
         left(e, "rewound", f->ledger.rewound[i]);
         e->left[1].minus = true;
         right(e, "added", f->added[i]);

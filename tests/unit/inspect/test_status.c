@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "status.h"
+#include "inspect/status.h"
 
 static void parse(const char *text, struct status *s, struct status_lag *lag)
 {

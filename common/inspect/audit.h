@@ -1,19 +1,20 @@
 /*
  * The audit: reads what the stores say, downstream first, and judges it by the
- * equations. With `deep` it also reads the kept streams again.
+ * equations. What else is looked into (the command's --deep) is added to it as
+ * findings.
  */
-#ifndef OXBOW_CLI_AUDIT_H
-#define OXBOW_CLI_AUDIT_H
+#ifndef OXBOW_INSPECT_AUDIT_H
+#define OXBOW_INSPECT_AUDIT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "access.h"
 #include "base/buf.h"
 #include "equations.h"
+#include "inspect.h"
 
-/* What a deep check has found. */
+/* What a deeper check has found. */
 struct finding {
     bool holds;
     char text[400];
@@ -29,32 +30,29 @@ struct audit {
 };
 
 /* Reads the facts and makes the equations. ERR_DISCONNECTED, ERR_NOT_FOUND...: it cannot be told.
- * `a` has its views open. */
-int audit_read(struct audit *audit, struct access *a, bool settled, struct err *err) MUST_CHECK;
+ * `in` has its bus and its views open. */
+int audit_read(struct audit *audit, struct inspect *in, bool settled, struct err *err) MUST_CHECK;
 
 /*
  * As audit_read, but reads again (a few times, waiting in between) while only equations fail that
  * compare several stores: a server that came back without its last moments makes them fail until
  * views has noticed.
  */
-int audit_judge(struct audit *audit, struct access *a, bool settled, struct err *err) MUST_CHECK;
+int audit_judge(struct audit *audit, struct inspect *in, bool settled, struct err *err) MUST_CHECK;
 
 /*
  * Waits until nothing is in flight, then judges strictly. ERR_TIMEOUT with a text that says what is
  * still in flight; ERR_CANCELLED after a signal.
  */
-int audit_settle(struct audit *audit, struct access *a, int64_t timeout_ms,
+int audit_settle(struct audit *audit, struct inspect *in, int64_t timeout_ms,
                  struct err *err) MUST_CHECK;
-
-/* Adds the findings of the deep checks. */
-int audit_deep(struct audit *audit, struct access *a, struct err *err) MUST_CHECK;
 
 /* True when every equation and every finding holds. */
 bool audit_balanced(const struct audit *audit);
 
 void audit_release(struct audit *audit);
 
-/* For audit_deep and its checks: appends a finding. */
+/* For deeper checks: appends a finding. */
 void audit_find(struct audit *audit, bool holds, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* "3 requests pending, 17 rows to learn", or "nothing". */
