@@ -1,6 +1,6 @@
 """The loop on a real Kafka broker, with SQLite's views: balanced, whatever is killed.
 
-    python3 test_kafka_loop.py [--kills N] [--seed S] [--exactly-once] [--only NAME]
+    python3 test_kafka_loop.py [--kills N] [--seed S] [--exactly-once] [--away S] [--only NAME]
 
 Skipped (status 77) where there is no Java, or no jars of Kafka.
 """
@@ -80,6 +80,26 @@ def test_balanced_and_fresh():
             check(up.stop() == 0, "it stops with status 0")
 
 
+def test_broker_away(seconds):
+    """Each service says it, tries again, and nothing is lost."""
+    with Broker() as broker, on_kafka(broker, **KEEP) as world:
+        up = world.up("--inference", 2, simulate=("--rate", 200, "--trips", 3000))
+        wait_for(lambda: world.ledger().get("outcomes_emitted", 0) > 100, "rows to learn")
+        start = len(up.lines)
+        broker.stop()
+        time.sleep(seconds)
+        broker.start()
+        up.wait_line("simulator-1 has finished", start, patience_s=120)
+        check_balanced(world, 3000)
+        check(not up.has_line("starting it again"), "no service died of it")
+        for service in ("views-1", "inference-1", "learner-1"):
+            words = [line for line in up.lines[start:]
+                     if line.startswith(service) and "WARN" in line]
+            print("  " + "\n  ".join(words))
+            check(1 <= len(words) <= 6, f"{service} says it {len(words)} times: {words}")
+        check(up.stop() == 0, "it stops with status 0")
+
+
 def kill_target(broker, up, target, rng):
     """Kills the target, and waits until what was killed runs again."""
     before = up.children()
@@ -127,13 +147,18 @@ def main():
     parser.add_argument("--kills", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--exactly-once", action="store_true", help="the kills with it alone")
-    parser.add_argument("--only", choices=("plain", "kills"))
+    parser.add_argument("--away", type=float, default=6, help="seconds that the broker is away")
+    parser.add_argument("--only", choices=("plain", "away", "kills"))
     options = parser.parse_args()
-    if options.only != "kills":
+    if options.only in (None, "plain"):
         start = time.monotonic()
         test_balanced_and_fresh()
         print(f"plain: ok, {time.monotonic() - start:.1f} s", flush=True)
-    if options.only != "plain":
+    if options.only in (None, "away"):
+        start = time.monotonic()
+        test_broker_away(options.away)
+        print(f"away for {options.away:g} s: ok, {time.monotonic() - start:.1f} s", flush=True)
+    if options.only in (None, "kills"):
         for exactly_once in (True,) if options.exactly_once else (False, True):
             start = time.monotonic()
             print(f"{options.kills} kills, seed {options.seed}, exactly once: {exactly_once}",
