@@ -21,8 +21,10 @@
  *   `Referrer-Policy: no-referrer`.
  * - ETag and 304 for what GET answers with status 200; gzip for text of 1 kB and more where the
  *   client takes it. `Cache-Control: no-cache`, and `no-store` for errors, unless the handler says.
- * - Paths arrive decoded and normalised; one that holds a NUL, a backslash, "..", or an escape that
- *   decodes to '/', '%' or to no UTF-8 is refused (400) before any handler sees it.
+ * - Paths arrive decoded and normalised: "//" and "/./" are gone, UTF-8 throughout. One that holds
+ *   "..", a NUL, a raw control character or a raw backslash, however it is written, is refused
+ * (400) before any handler sees it. An escaped '/', backslash or control character is data, which a
+ *   handler may meet (a key may hold any of them), and never part of a file's name.
  * - Host is checked against DNS rebinding when listening on loopback: localhost, 127.0.0.1, [::1]
  *   and `hosts` are answered, others get 403. A method other than GET and HEAD with an Origin that
  *   is not this server gets 403.
@@ -32,6 +34,8 @@
  *   in constant time. The token is in no URL, no answer and no log.
  * - A connection that brings no whole request within the idle timeout is closed, however slowly it
  *   trickles.
+ * What is no HTTP at all, or exceeds the limits more than twice, libmicrohttpd refuses by itself,
+ * with a fixed text and without these headers.
  */
 #ifndef OXBOW_HTTP_HTTP_H
 #define OXBOW_HTTP_HTTP_H
@@ -147,7 +151,7 @@ void http_reply_error(struct http_reply *reply, int status, const char *fmt, ...
 /* The error's text, with the status that fits its code: 400 invalid, 404 not found, 413 too large,
  * 503 for all that may pass, else 500. */
 void http_reply_err(struct http_reply *reply, const struct err *err);
-/* Adds a header. `name` and `value` hold no control characters. */
+/* Adds a header. A control character in it becomes '_'. */
 void http_reply_header(struct http_reply *reply, const char *name, const char *value);
 /* Makes a browser store the body as a file of this name. */
 void http_reply_download(struct http_reply *reply, const char *file_name);
