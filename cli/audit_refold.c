@@ -81,8 +81,8 @@ static int begin(struct queue *q, struct refold *f, struct err *err)
     return 0;
 }
 
-/* True when the version in the store has the bytes and counts of `v`. ERR_CORRUPT: its bytes fail
- * their checks. */
+/* True when the version in the store has the bytes and counts of `v`, and its drift detector.
+ * ERR_CORRUPT: its bytes fail their checks. */
 static int is_equal(struct queue *q, const struct store_version *kept,
                     const struct store_version *v, bool *ret, struct err *err)
 {
@@ -97,6 +97,11 @@ static int is_equal(struct queue *q, const struct store_version *kept,
         return rc;
     *ret = *ret && stored.blob_len == v->blob_len && stored.blob && v->blob &&
            memcmp(stored.blob, v->blob, v->blob_len) == 0;
+    if (*ret && !fold_same_drift(stored.scores, v->scores)) {
+        *ret = false;
+        audit_find(q->audit, false, "%s %s: its drift detector is not where its rows lead it",
+                   v->model, v->version);
+    }
     store_version_release(&stored);
     return 0;
 }
@@ -183,6 +188,7 @@ static int read_row(struct queue *q, const struct bus_msg *msg, struct err *err)
             input.x = q->x;
             input.label = row.label;
             input.served = q->served[q->refold[i].model->index];
+            input.at_ms = row.outcome_ms;
         }
         rc = fold_one(q, &q->refold[i], &input, err);
     }

@@ -92,13 +92,10 @@ static int open_own_bus(const struct task *task, struct bus **ret, struct err *e
 static int delete_topics(const struct task *task, struct bus *bus, struct err *err)
 {
     char *state = state_topic(task->name);
-    const char *const topics[] = {task->topics.features,
-                                  task->topics.learning_queue,
-                                  task->topics.predictions,
-                                  task->topics.dead_letters,
-                                  task->topics.requests,
-                                  task->topics.outcomes,
-                                  state};
+    const char *const topics[] = {task->topics.features,     task->topics.learning_queue,
+                                  task->topics.predictions,  task->topics.dead_letters,
+                                  task->topics.drift_alarms, task->topics.requests,
+                                  task->topics.outcomes,     state};
     int rc = 0;
 
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && rc == 0; i++)

@@ -150,8 +150,9 @@ int tail_command(int argc, char **argv)
     const struct usage usage = {
         .command = "tail",
         .operands = "TOPIC",
-        .summary = "Prints the messages of a topic as they come: key, tab, value.\nThe topics are "
-                   "those of the task file, and features, learning-queue and dead-letters.",
+        .summary =
+            "Prints the messages of a topic as they come: key, tab, value.\nThe topics are "
+            "those of the task file, and features, learning-queue, dead-letters and drift-alarms.",
         .options = options,
         .n_options = sizeof(options) / sizeof(options[0]),
         .operand = &o.topic,

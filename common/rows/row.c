@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 struct name {
@@ -16,7 +17,7 @@ struct name {
     size_t len;
 };
 
-/* A row's own members; FIELD_LABEL is last because rows of `features` have none. */
+/* A row's own members; rows of `features` have none from FIELD_LABEL on. */
 enum field {
     FIELD_SEQ,
     FIELD_KEY,
@@ -24,6 +25,7 @@ enum field {
     FIELD_FEATURES,
     FIELD_PREDICTIONS,
     FIELD_LABEL,
+    FIELD_OUTCOME_AT,
     FIELD_COUNT,
 };
 
@@ -235,6 +237,16 @@ static int read_label(const struct row_reader *r, const struct json_value *v, do
     return 0;
 }
 
+/* Milliseconds of a time in quotes; 0 for anything else. */
+static int64_t read_time(const struct json_value *v)
+{
+    int64_t ms;
+
+    if (v->type != JSON_STRING || clock_parse(v->text + 1, v->len - 2, &ms) < 0)
+        return 0;
+    return ms;
+}
+
 /* Public functions */
 
 struct row_reader *row_reader_new(const struct row_reader_options *options, struct err *err)
@@ -261,6 +273,7 @@ struct row_reader *row_reader_new(const struct row_reader_options *options, stru
     r->n_fields = options->label ? FIELD_COUNT : FIELD_LABEL;
     if (options->label)
         r->fields[FIELD_LABEL] = name_of(options->label);
+    r->fields[FIELD_OUTCOME_AT] = name_of("outcome_at");
     r->n_features = n;
     r->features = mem_zalloc(n + 1, sizeof(*r->features));
     for (size_t i = 0; i < n; i++)
@@ -317,5 +330,6 @@ int row_reader_read(const struct row_reader *r, const char *text, size_t len, st
     ret->key = fields[FIELD_KEY];
     ret->features = fields[FIELD_FEATURES];
     ret->requested_at = fields[FIELD_REQUESTED_AT];
+    ret->outcome_ms = r->n_fields == FIELD_COUNT ? read_time(&fields[FIELD_OUTCOME_AT]) : 0;
     return 0;
 }

@@ -37,6 +37,7 @@ struct row {
     struct json_value features;     /* the object */
     struct json_value requested_at; /* a string, or JSON_NULL */
     double label;                   /* finite; NaN for a reader without a label */
+    int64_t outcome_ms;             /* outcome_at, the bus's time of the outcome; 0: none there */
     uint64_t unknown;               /* features that the schema does not declare: ignored */
 };
 

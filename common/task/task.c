@@ -69,6 +69,7 @@ static int check_topics(struct reader *r)
         {"topics.features", task->topics.features},
         {"topics.learning_queue", task->topics.learning_queue},
         {"topics.dead_letters", task->topics.dead_letters},
+        {"topics.drift_alarms", task->topics.drift_alarms},
     };
 
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
@@ -174,6 +175,8 @@ void task_free(struct task *task)
     free(task->topics.features);
     free(task->topics.learning_queue);
     free(task->topics.dead_letters);
+    free(task->topics.drift_alarms);
+    free(task->drift);
     free(task->bus);
     free(task->views);
     free(task->store);

@@ -77,6 +77,7 @@ struct task {
         char *features;
         char *learning_queue;
         char *dead_letters;
+        char *drift_alarms;
     } topics;
 
     char *bus;       /* backend of bus.h */
@@ -128,6 +129,10 @@ struct task {
     enum log_level log_level;  /* for log_set_level() */
 
     struct task_monitor monitor;
+
+    /* What watches each model's errors: its canonical text, as detector_new() takes it; NULL: none
+     */
+    char *drift;
 
     struct task_model *models; /* in the file's order; the baseline is the last */
     size_t n_models;

@@ -157,7 +157,8 @@ int task_ensure_topics(const struct task *task, struct bus *bus, struct err *err
                                   task->topics.predictions, task->topics.features,
                                   task->topics.dead_letters};
     int rc = bus_topic_ensure(bus, task->topics.learning_queue, 1, 0, err);
-
+    if (rc == 0)
+        rc = bus_topic_ensure(bus, task->topics.drift_alarms, 1, 0, err);
     for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]) && rc == 0; i++)
         rc = bus_topic_ensure(bus, topics[i], 0, 0, err);
     if (rc < 0)

@@ -1,10 +1,11 @@
-/* The features and the models of a task file. */
+/* The features and the models of a task file, and what watches their errors. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/near.h"
+#include "learn/detector.h"
 #include "learn/model.h"
 #include "task/task_read.h"
 
@@ -211,4 +212,22 @@ int task_read_models(struct reader *r, const char *path, const struct json_value
     if (!code)
         code = add_model(r, path, mem_strdup(TASK_BASELINE), "[\"mean\"]", 8);
     return code;
+}
+
+/* The detector of drift */
+
+int task_read_detector(struct reader *r, const char *path, const struct json_value *v, char **field)
+{
+    struct err inner;
+
+    free(*field);
+    *field = NULL;
+    if (v->type == JSON_NULL)
+        return 0;
+    struct detector *d = detector_new(v->text, v->len, &inner);
+    if (!d) /* the text begins with the place within */
+        return err_set(r->err, inner.code, "%s: %s%s", r->task->file, path, inner.text);
+    *field = mem_strdup(detector_parameters(d));
+    detector_free(d);
+    return 0;
 }

@@ -45,6 +45,7 @@ enum task_option_type {
     OPTION_FLAG,       /* bool */
     OPTION_PROPERTIES, /* of Kafka: names to texts */
     OPTION_PAIR,       /* char *[2]: the names of two members of a message, or null */
+    OPTION_DETECTOR,   /* char *, its canonical text, or NULL for null */
     OPTION_FEATURES,
     OPTION_MODELS,
 };
@@ -87,6 +88,8 @@ int task_read_options(struct reader *r, const struct json_value *root);
 
 int task_read_features(struct reader *r, const char *path, const struct json_value *v);
 int task_read_models(struct reader *r, const char *path, const struct json_value *v);
+int task_read_detector(struct reader *r, const char *path, const struct json_value *v,
+                       char **field);
 
 /* ---- task_monitor.c ---- */
 

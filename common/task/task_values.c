@@ -159,6 +159,8 @@ int task_read_value(struct reader *r, const struct task_option *o, const char *p
         return task_read_properties(r, path, v);
     case OPTION_PAIR:
         return task_read_pair(r, path, v, field);
+    case OPTION_DETECTOR:
+        return task_read_detector(r, path, v, field);
     case OPTION_FEATURES:
         return task_read_features(r, path, v);
     case OPTION_MODELS:

@@ -2,6 +2,7 @@
 #include "learner/fold.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct fold {
     char generation[TASK_GENERATION_LEN + 1];
     struct model *model;
     struct scores scores;
+    struct error_drift drift;
     uint64_t start;
     uint64_t position;
     uint64_t learned;
@@ -75,6 +77,33 @@ static void write_schema(const struct schema *schema, struct buf *out)
     buf_text(out, schema_size(schema) ? "]" : "[]");
 }
 
+/* The member of a version's scores that holds the detector; `ret` has type JSON_NULL without one.
+ */
+static void find_drift(const char *scores, struct json_value *ret)
+{
+    struct json_value root;
+
+    if (json_parse(scores, strlen(scores), &root, NULL) < 0 || !json_get(&root, "drift", ret))
+        *ret = (struct json_value){.type = JSON_NULL};
+}
+
+static int restore_drift(struct fold *f, const char *scores, struct err *err)
+{
+    struct json_value v;
+
+    find_drift(scores, &v);
+    return error_drift_read(&f->drift, &v, err);
+}
+
+static bool is_same_member(const struct json_value *a, const struct json_value *b, const char *name)
+{
+    struct json_value x;
+    struct json_value y;
+
+    return json_get(a, name, &x) && json_get(b, name, &y) && x.len == y.len &&
+           memcmp(x.text, y.text, x.len) == 0;
+}
+
 /* Public functions */
 
 struct fold *fold_new(const struct task *task, size_t model, const char *generation, uint64_t start,
@@ -91,6 +120,7 @@ struct fold *fold_new(const struct task *task, size_t model, const char *generat
     f->model = m;
     f->start = start;
     f->position = start;
+    error_drift_init(&f->drift, task, start);
     return f;
 }
 
@@ -108,6 +138,9 @@ struct fold *fold_restore(const struct task *task, size_t model, const struct st
     rc = f->model ? check_version(f, v, err) : err->code;
     if (rc == 0)
         rc = scores_read(&f->scores, v->scores, err);
+    error_drift_init(&f->drift, task, v->position);
+    if (rc == 0)
+        rc = restore_drift(f, v->scores, err);
     if (rc < 0) {
         err_prefix(err, "version %s of model \"%s\"", v->version, task->models[model].name);
         fold_free(f);
@@ -122,6 +155,7 @@ void fold_free(struct fold *f)
         return;
     model_free(f->model);
     scores_release(&f->scores);
+    error_drift_release(&f->drift);
     free(f);
 }
 
@@ -144,6 +178,7 @@ int fold_row(struct fold *f, const struct fold_input *row, struct err *err)
     }
     double predicted = task_clip(f->task, model_predict_one(f->model, row->x));
     scores_update(&f->scores, row->label, predicted, row->served);
+    error_drift_update(&f->drift, row->seq, row->at_ms, fabs(row->label - predicted));
     model_learn_one(f->model, row->x, row->label, 1);
     f->learned++;
     return FOLD_LEARNED;
@@ -160,6 +195,10 @@ void fold_save(const struct fold *f, struct store_version *ret)
     model_save(f->model, &blob);
     write_schema(f->task->features, &schema);
     scores_write(&f->scores, &scores);
+    scores.len--; /* its closing brace: one more member */
+    buf_text(&scores, ",\"drift\":");
+    error_drift_write(&f->drift, &scores);
+    buf_byte(&scores, '}');
 
     size_t blob_len = blob.len;
     uint64_t checksum = XXH64(buf_str(&blob), blob.len, 0);
@@ -181,6 +220,18 @@ void fold_save(const struct fold *f, struct store_version *ret)
         .blob_len = blob_len,
         .checksum = checksum,
     };
+}
+
+bool fold_same_drift(const char *scores, const char *other)
+{
+    struct json_value a;
+    struct json_value b;
+
+    find_drift(scores, &a);
+    find_drift(other, &b);
+    if (!is_same_member(&a, &b, "detector") || !is_same_member(&a, &b, "since"))
+        return true;
+    return a.len == b.len && memcmp(a.text, b.text, a.len) == 0;
 }
 
 const char *fold_name(const struct fold *f)
@@ -221,6 +272,11 @@ const struct model *fold_model(const struct fold *f)
 const struct scores *fold_scores(const struct fold *f)
 {
     return &f->scores;
+}
+
+const struct error_drift *fold_drift(const struct fold *f)
+{
+    return &f->drift;
 }
 
 void fold_version(const struct fold *f, char ret[FOLD_VERSION_SIZE])

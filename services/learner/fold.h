@@ -9,16 +9,19 @@
  * Invariants: learned + skipped = position - start. The state depends on the
  * task, the generation's start and the rows up to position, and on nothing
  * else: not on batches, not on when or how often it was saved and restored.
- * (The task's score_window is part of it too, but only of the scores.)
+ * (The task's score_window is part of it too, but only of the scores; and its
+ * drift detector, of the alarms: error_drift.h.)
  */
 #ifndef OXBOW_LEARNER_FOLD_H
 #define OXBOW_LEARNER_FOLD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "learn/model.h"
+#include "learner/error_drift.h"
 #include "learner/scores.h"
 #include "store/store.h"
 #include "task/task.h"
@@ -52,6 +55,7 @@ struct fold_input {
     const double *x; /* schema_size() doubles; NULL when the row cannot be read */
     double label;    /* one that task_label_ok() refuses makes the row skipped */
     double served;   /* the logged prediction of this model; NaN: none */
+    int64_t at_ms;   /* bus time of the outcome; 0: not known */
 };
 
 enum fold_outcome {
@@ -60,8 +64,15 @@ enum fold_outcome {
     FOLD_REPEATED = 2, /* at or before the position: nothing changes */
 };
 
-/* A fold_outcome, or ERR_REFUSED when rows are missing between the position and this one. */
+/*
+ * A fold_outcome, or ERR_REFUSED when rows are missing between the position and this one.
+ * When the row raised an alarm of drift, fold_drift(f)->newest.position is its seq.
+ */
 int fold_row(struct fold *f, const struct fold_input *row, struct err *err) MUST_CHECK;
+
+/* True when two versions' scores hold the same state of the detector, or none that can be compared:
+ * it began at different places, or one has none. */
+bool fold_same_drift(const char *scores, const char *other);
 
 /*
  * Fills all of `ret` (store_version_release) but what a fold cannot know: parent and bus_pos are
@@ -79,6 +90,7 @@ uint64_t fold_learned(const struct fold *f);
 uint64_t fold_skipped(const struct fold *f);
 const struct model *fold_model(const struct fold *f);
 const struct scores *fold_scores(const struct fold *f);
+const struct error_drift *fold_drift(const struct fold *f);
 void fold_version(const struct fold *f, char ret[FOLD_VERSION_SIZE]);
 
 #endif

@@ -60,6 +60,8 @@ struct learning *learning_new(const struct learning_options *options, struct err
     l->n_republished =
         telemetry_counter(tm, "oxbow_versions_republished_total",
                           "Model versions that the store had lost and that were written again.");
+    l->n_alarms = telemetry_counter(tm, "ml_drift_alarms_total",
+                                    "Alarms of drift put into the topic, of all models.");
     l->batch_time =
         telemetry_hist(tm, "oxbow_batch_seconds", "Time from a batch's arrival to its last fold.");
     l->publish_time =
@@ -84,6 +86,7 @@ void learning_free(struct learning *l)
     bus_reader_close(l->reader);
     forget_models(l);
     learning_batch_release(l);
+    learning_alarms_release(l);
     row_reader_free(l->rows);
     free(l->models);
     free(l->owner);
@@ -191,6 +194,8 @@ int learning_open(struct learning *l, struct err *err)
             l->seen = fold_position(l->models[i].fold);
     }
     if (rc == 0)
+        rc = learning_alarms_look(l, err);
+    if (rc == 0)
         rc = publish_first(l, err);
     if (rc == 0)
         rc = open_reader(l, err);
@@ -273,7 +278,8 @@ static int read_batch(struct learning *l, int timeout_ms, struct err *err)
     return rc < 0 ? rc : n;
 }
 
-/* What comes before anything else: the lease, what the server has lost, dead letters left over. */
+/* What comes before anything else: the lease, what the server has lost, dead letters and alarms
+ * left over. */
 static int prepare(struct learning *l, struct err *err)
 {
     int rc = keep_lease(l, err);
@@ -284,7 +290,7 @@ static int prepare(struct learning *l, struct err *err)
     }
     if (rc == 0 && l->batch.n_dead)
         rc = learning_batch_bury(l, err);
-    return rc;
+    return rc < 0 ? rc : learning_alarms_publish(l, err);
 }
 
 static int step(struct learning *l, int timeout_ms, struct err *err)
@@ -298,6 +304,8 @@ static int step(struct learning *l, int timeout_ms, struct err *err)
         return n;
     if (l->batch.n_dead)
         rc = learning_batch_bury(l, err);
+    if (rc == 0)
+        rc = learning_alarms_publish(l, err);
     if (rc == 0 && n < LEARNING_BATCH)
         rc = look_for_end(l, err);
     if (rc == 0)
@@ -363,6 +371,8 @@ static void write_model(const struct learning_model *m, struct buf *out)
     buf_printf(out, ",\"serving\":%s,\"caught_up\":%s", m->serving ? "true" : "false",
                m->caught_up ? "true" : "false");
     scores_write_members(fold_scores(f), out);
+    buf_text(out, ",\"drift\":");
+    error_drift_write_status(fold_drift(f), out);
     buf_byte(out, '}');
 }
 

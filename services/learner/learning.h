@@ -16,6 +16,12 @@
  * counted by each model as skipped, and goes to dead-letters before a version
  * passes it; after a crash in between, a second time.
  *
+ * When a model's error has changed (error_drift.h), an alarm goes to the topic
+ * drift-alarms, and is durable before a version includes the row that showed it.
+ * A restart, or a server that was away, repeats none that the topic still has,
+ * and adds those that it has not: an alarm's identity is its model, generation,
+ * position and detector.
+ *
  * One learner at a time: the lease "learner" fences all others; whoever has
  * lost it gets ERR_FENCED from any call and must leave.
  *

@@ -24,6 +24,7 @@ void learning_batch_init(struct learning *l)
     b->x = mem_zalloc(LEARNING_BATCH * (l->width + 1), sizeof(*b->x));
     b->served = mem_zalloc(LEARNING_BATCH * (n_models + 1), sizeof(*b->served));
     b->label = mem_zalloc(LEARNING_BATCH, sizeof(*b->label));
+    b->at_ms = mem_zalloc(LEARNING_BATCH, sizeof(*b->at_ms));
     b->readable = mem_zalloc(LEARNING_BATCH, sizeof(*b->readable));
     b->dead = mem_zalloc(LEARNING_BATCH, sizeof(*b->dead));
 }
@@ -36,6 +37,7 @@ void learning_batch_release(struct learning *l)
     free(b->x);
     free(b->served);
     free(b->label);
+    free(b->at_ms);
     free(b->readable);
     free(b->dead);
     *b = (struct learning_batch){.n = 0};
@@ -52,6 +54,7 @@ static int read_row(struct learning *l, size_t k, struct err *err)
                              &b->served[k * l->task->n_models], err);
     b->seq[k] = row.seq;
     b->label[k] = rc < 0 ? (double)NAN : row.label;
+    b->at_ms[k] = rc < 0 ? 0 : row.outcome_ms;
     b->readable[k] = rc == 0;
     if (rc < 0)
         return rc;
@@ -89,6 +92,7 @@ static int fold_model_rows(struct learning *l, size_t i, struct err *err)
             .x = b->readable[k] ? &b->x[k * l->width] : NULL,
             .label = b->label[k],
             .served = b->served[k * l->task->n_models + i],
+            .at_ms = b->at_ms[k],
         };
         int rc = fold_row(m->fold, &row, err);
         if (rc < 0)
@@ -97,6 +101,8 @@ static int fold_model_rows(struct learning *l, size_t i, struct err *err)
             ++*l->n_repeated;
         else
             m->pos = b->msgs[k].pos;
+        if (rc == FOLD_LEARNED && fold_drift(m->fold)->newest.position == row.seq)
+            learning_alarm_add(l, i);
     }
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/uuid.h"
 #include "learner/learning.h"
 #include "rows/row.h"
 
@@ -48,9 +49,28 @@ struct learning_batch {
     double *x;      /* n rows of schema_size() */
     double *served; /* n rows of n_models */
     double *label;
+    int64_t *at_ms; /* of the outcomes */
     bool *readable;
     bool *dead;    /* goes to dead-letters */
     size_t n_dead; /* of which so many are not known to be there */
+};
+
+/* An alarm of drift that the topic has to have before a version that includes its row. */
+struct learning_alarm {
+    char *key;        /* <model>#<position>#<detector> */
+    char *generation; /* with the key, its identity */
+    char *value;      /* NULL for one that was found in the topic */
+    bool is_published;
+    int64_t at_ms; /* monotonic, when it was */
+};
+
+struct learning_alarms {
+    struct learning_alarm *list; /* raised by this process; the published for reconcile_seconds */
+    size_t n;
+    size_t n_open;                /* of which not known to be in the topic */
+    struct learning_alarm *known; /* what was in the topic above the places we go on from */
+    size_t n_known;
+    char incarnation[UUID_TEXT_LEN + 1]; /* on Kafka, messages name theirs */
 };
 
 struct learning {
@@ -63,6 +83,7 @@ struct learning {
     struct bus_reader *reader;     /* NULL until it is open */
     struct bus_pos read_pos;       /* just after the last message that it gave */
     struct learning_batch batch;
+    struct learning_alarms alarms;
     uint64_t seen; /* the largest position that any model has ever had: what lies above is new */
 
     uint64_t token; /* of the lease; 0: not held */
@@ -77,6 +98,7 @@ struct learning {
     uint64_t *n_unknown;
     uint64_t *n_published;
     uint64_t *n_republished;
+    uint64_t *n_alarms;
     struct hist *batch_time;
     struct hist *publish_time;
 };
@@ -92,6 +114,23 @@ int learning_batch_fold(struct learning *l, const struct bus_msg *msgs, size_t n
 
 /* Publishes the dead letters of the batch that are not known to be durable, and waits for it. */
 int learning_batch_bury(struct learning *l, struct err *err) MUST_CHECK;
+
+/* learning_alarms.c */
+
+/* Looks which alarms the topic has of rows that are about to be folded again: before the first
+ * batch, when every fold is where it goes on. */
+int learning_alarms_look(struct learning *l, struct err *err) MUST_CHECK;
+
+/* Takes note of the newest alarm of model `i`, unless it is in the topic already. */
+void learning_alarm_add(struct learning *l, size_t i);
+
+/* Publishes those that are not in the topic, and waits for it. Makes sure of the lease first. */
+int learning_alarms_publish(struct learning *l, struct err *err) MUST_CHECK;
+
+/* After the server was away: what it has lost of them is to be published again. */
+int learning_alarms_reconcile(struct learning *l, struct err *err) MUST_CHECK;
+
+void learning_alarms_release(struct learning *l);
 
 /* learning_restore.c */
 

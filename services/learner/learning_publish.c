@@ -189,8 +189,12 @@ static int reconcile_model(struct learning *l, struct learning_model *m, struct 
 
 int learning_reconcile(struct learning *l, struct err *err)
 {
+    int rc = learning_alarms_reconcile(l, err); /* before the versions that include their rows */
+
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; i < l->task->n_models; i++) {
-        int rc = reconcile_model(l, &l->models[i], err);
+        rc = reconcile_model(l, &l->models[i], err);
         if (rc < 0)
             return rc;
     }

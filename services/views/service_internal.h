@@ -56,7 +56,7 @@ struct view_service {
 
     bool paused; /* requests and outcomes are not read: a stage behind is too far behind */
     const char *paused_by;
-    int64_t next_second_ns, next_backlog_ns;
+    int64_t next_second_ns, next_backlog_ns, next_alarms_ns;
     struct trail in_trail[VIEWS_N_INPUTS], out_trail[VIEWS_N_OUTPUTS];
 
     /* With an engine that reads the bus by itself: subscribe_loop.c's; else NULL. */

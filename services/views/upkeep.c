@@ -11,6 +11,9 @@
 #define SECOND_NS         INT64_C(1000000000)
 #define BACKLOG_NS        INT64_C(200000000)
 #define DEAD_LETTERS_KEPT 10000
+#define ALARMS_KEPT       10000
+#define ALARMS_EVERY_NS   (60 * SECOND_NS)
+#define ALARMS_LOOK_MS    1000
 
 void trail_init(struct trail *trail, int64_t keep)
 {
@@ -170,6 +173,42 @@ static int trim_state(struct view_service *s, struct err *err)
                 err);
 }
 
+/* Reads `n` messages from the oldest on, and forgets them. */
+static int trim_oldest(struct view_service *s, struct bus_reader *r, const char *topic, uint64_t n,
+                       struct err *err)
+{
+    int rc = bus_reader_assign(r, topic, 0, &BUS_POS_OLDEST, err);
+    struct bus_pos upto = BUS_POS_OLDEST;
+
+    while (rc >= 0 && n > 0) {
+        const struct bus_msg *msgs;
+
+        rc = bus_poll(r, n < 1000 ? n : 1000, ALARMS_LOOK_MS, &msgs, err);
+        if (rc <= 0)
+            break; /* the next time */
+        upto = msgs[rc - 1].pos;
+        n -= (uint64_t)rc;
+    }
+    return rc < 0 || upto.len == 0 ? rc : bus_trim(s->rt->bus, topic, 0, &upto, err);
+}
+
+/* The learner writes drift-alarms; nobody waits for them: the newest are kept. */
+static int trim_alarms(struct view_service *s, struct err *err)
+{
+    const char *topic = s->rt->task->topics.drift_alarms;
+    struct bus_marks marks;
+    int rc = bus_marks(s->rt->bus, topic, 0, &marks, err);
+
+    if (rc < 0 || marks.kept <= ALARMS_KEPT)
+        return rc;
+    struct bus_reader *r = bus_reader_open(s->rt->bus, err);
+    if (!r)
+        return err->code;
+    rc = trim_oldest(s, r, topic, marks.kept - ALARMS_KEPT, err);
+    bus_reader_close(r);
+    return rc;
+}
+
 /* ---- Back-pressure ---- */
 
 /* Rows that the stage behind has still to take; *ret_by names it. */
@@ -257,6 +296,11 @@ int upkeep(struct view_service *s, struct err *err)
     if (now >= s->next_backlog_ns) {
         s->next_backlog_ns = now + BACKLOG_NS;
         if (hold_back(s, err) < 0)
+            return err->code;
+    }
+    if (now >= s->next_alarms_ns) {
+        s->next_alarms_ns = now + ALARMS_EVERY_NS;
+        if (trim_alarms(s, err) < 0)
             return err->code;
     }
     if (now < s->next_second_ns)

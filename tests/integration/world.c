@@ -233,7 +233,7 @@ struct fold *world_fold(struct world *w, size_t i, uint64_t last)
         buf_clear(&text);
         world_row_text(seq, &text);
         assert_int_equal(row_reader_read(rows, text.data, text.len, &row, x, &served, &err), 0);
-        struct fold_input input = {row.seq, x, row.label, served};
+        struct fold_input input = {row.seq, x, row.label, served, row.outcome_ms};
         assert_int_equal(fold_row(f, &input, &err), FOLD_LEARNED);
     }
     row_reader_free(rows);

@@ -74,7 +74,8 @@ static void test_reads_a_row(void **state)
                       "{\"distance\":1.5e-3,\"is_weekend\":true,\"h\xC3\xB6he \\\"x\\\"\":-4},"
                       "\"predictions\":{\"linear\":{\"value\":500,\"version\":\"a-1\"},"
                       "\"tree\":{\"value\":null,\"version\":\"b-1\"}},"
-                      "\"requested_at\":\"2020-01-01T00:00:00.000Z\",\"outcome_at\":\"x\"}"),
+                      "\"requested_at\":\"2020-01-01T00:00:00.000Z\",\"outcome_at\":\"1970-01-"
+                      "01T00:00:07.005Z\"}"),
         0);
     assert_int_equal(f->row.seq, 7);
     assert_true(f->row.label == 512.5);
@@ -86,6 +87,12 @@ static void test_reads_a_row(void **state)
     assert_true(is_text(&f->row.features,
                         "{\"distance\":1.5e-3,\"is_weekend\":true,\"h\xC3\xB6he \\\"x\\\"\":-4}"));
     assert_int_equal(f->row.unknown, 0);
+    assert_int_equal(f->row.outcome_ms, 7005);
+
+    assert_int_equal(read_queue(f, "{\"seq\":7,\"trip_id\":\"t\",\"duration\":5,\"features\":{},"
+                                   "\"predictions\":{},\"outcome_at\":\"x\"}"),
+                     0);
+    assert_int_equal(f->row.outcome_ms, 0);
 }
 
 /* Null and absent features are missing; any order of names will do; undeclared ones are counted. */

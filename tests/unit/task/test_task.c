@@ -58,6 +58,8 @@ static void assert_same_options(const struct task *a, const struct task *b)
     assert_string_equal(a->topics.features, b->topics.features);
     assert_string_equal(a->topics.learning_queue, b->topics.learning_queue);
     assert_string_equal(a->topics.dead_letters, b->topics.dead_letters);
+    assert_string_equal(a->topics.drift_alarms, b->topics.drift_alarms);
+    assert_string_equal(a->drift, b->drift);
     assert_string_equal(a->bus, b->bus);
     assert_string_equal(a->views, b->views);
     assert_string_equal(a->store, b->store);
@@ -323,6 +325,8 @@ static void test_generation_same(void **state)
         "{" BASE ", " REST ", \"max_model_bytes\": 16777216, \"clip\": [null, null]}",
         "{" BASE ", " REST ", \"refresh_seconds\": 5, \"durability\": \"machine\"}",
         "{" BASE ", " REST ", \"max_categories\": 7}",
+        "{" BASE ", " REST ", \"drift\": {\"page_hinkley\": {\"threshold\": 900}}}",
+        "{" BASE ", " REST ", \"drift\": null}",
         "{\"task\": \"u\", \"key\": \"k\", \"topics\": {\"requests\": \"1\", \"outcomes\": \"2\"}, "
         "\"label\": \"y\", \"features\": [{\"name\": \"a\", \"kind\": \"numeric\"}, {\"kind\": "
         "\"boolean\", \"name\": \"b\"}], \"models\": {\"other-name\": [{\"standard_scaler\": {}}, "

@@ -127,6 +127,26 @@ static void test_unknown(void **state)
     CHECK_ALL(bad);
 }
 
+/* The detector is spelled as a model is, and refused with the place within. */
+static void test_drift(void **state)
+{
+    static const struct bad bad[] = {
+        {WITH("\"drift\": \"adwn\""),
+         "drift: unknown class \"adwn\"; did you mean \"adwin\"? Known: adwin, page_hinkley"},
+        {WITH("\"drift\": {\"adwin\": {\"delt\": 1}}"),
+         "drift.adwin.delt: adwin has no parameter of that name; did you mean \"delta\"? Known: "
+         "delta, clock, max_buckets, min_window_length, grace_period"},
+        {WITH("\"drift\": {\"adwin\": {\"clock\": 0}}"),
+         "drift.adwin.clock: write a whole number from 1 to 1000000"},
+        {WITH("\"drift\": 5"), "drift: write \"class\" or {\"class\": {parameters}}"},
+        {WITH("\"drift\": \"linear_regression\""),
+         "drift: unknown class \"linear_regression\". Known: adwin, page_hinkley"},
+    };
+
+    (void)state;
+    CHECK_ALL(bad);
+}
+
 /* An option that is given twice says nothing certain. */
 static void test_twice(void **state)
 {
@@ -518,14 +538,15 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syntax),          cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_unknown),         cmocka_unit_test(test_twice),
-        cmocka_unit_test(test_types),           cmocka_unit_test(test_monitor),
-        cmocka_unit_test(test_ranges),          cmocka_unit_test(test_choices),
-        cmocka_unit_test(test_names),           cmocka_unit_test(test_features),
-        cmocka_unit_test(test_models),          cmocka_unit_test(test_pipelines),
-        cmocka_unit_test(test_too_many_models), cmocka_unit_test(test_environment),
-        cmocka_unit_test(test_files),           cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_syntax),      cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_unknown),     cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_twice),       cmocka_unit_test(test_types),
+        cmocka_unit_test(test_monitor),     cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_choices),     cmocka_unit_test(test_names),
+        cmocka_unit_test(test_features),    cmocka_unit_test(test_models),
+        cmocka_unit_test(test_pipelines),   cmocka_unit_test(test_too_many_models),
+        cmocka_unit_test(test_environment), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_cut),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
