@@ -47,14 +47,17 @@ struct task_monitor {
     char *tls_certificate; /* PEM files; NULL: plain HTTP */
     char *tls_key;         /* goes with tls_certificate */
     char *hosts; /* names that a browser may call it by, with commas; NULL: this machine's */
-    int64_t rows_per_second; /* messages of each topic that are looked at */
-    char *noun;              /* what one request is called: "trip" */
-    char *unit;              /* of the label: "s"; NULL: none */
-    char *request_time;      /* the member with the event's own time; NULL: it carries none */
-    char *size;              /* the feature that says how large a request is; NULL: none */
-    char *map_from[2];       /* members with x and y of where a request begins; NULL: no map */
-    char *map_to[2];         /* and of where it ends; NULL: it stays where it is */
-    bool map_moves;          /* the label is the time in seconds that it takes to get there */
+    int64_t rows_per_second;      /* messages of each topic that are looked at */
+    char *noun;                   /* what one request is called: "trip" */
+    char *unit;                   /* of the label: "s"; NULL: none */
+    char *request_time;           /* the member with the event's own time; NULL: it carries none */
+    char *size;                   /* the feature that says how large a request is; NULL: none */
+    char *map_from[2];            /* members with x and y of where a request begins; NULL: no map */
+    char *map_to[2];              /* and of where it ends; NULL: it stays where it is */
+    bool map_moves;               /* the label is the time in seconds that it takes to get there */
+    int64_t drift_reference_rows; /* learned rows that later ones are compared with */
+    int64_t drift_window_rows;    /* rows that are compared with them at a time */
+    char *drift_silent; /* features that may drift without an alarm, with commas; NULL: none */
 };
 
 struct task_model {

@@ -48,6 +48,11 @@ const char *task_check_word(const char *s)
     return is_shown(s, 40) ? NULL : "a word of at most 40 bytes";
 }
 
+const char *task_check_features(const char *s)
+{
+    return is_shown(s, 16384) ? NULL : "names of features with commas between them";
+}
+
 /* ---- Values ---- */
 
 int task_read_pair(struct reader *r, const char *path, const struct json_value *v, char **pair)
@@ -80,6 +85,23 @@ int task_read_pair(struct reader *r, const char *path, const struct json_value *
     return 0;
 }
 
+static int check_silent(struct reader *r)
+{
+    const char *s = r->task->monitor.drift_silent;
+
+    while (s) {
+        size_t len = strcspn(s, ",");
+
+        if (schema_find(r->task->features, s, len) < 0)
+            return task_refuse(r, "monitor.drift.silent",
+                               "names \"%.*s\", which is none of the features; write names of "
+                               "features with commas and no spaces between them, or null",
+                               len < 80 ? (int)len : 80, s);
+        s = s[len] ? s + len + 1 : NULL;
+    }
+    return 0;
+}
+
 int task_check_monitor(struct reader *r)
 {
     const struct task_monitor *m = &r->task->monitor;
@@ -94,7 +116,7 @@ int task_check_monitor(struct reader *r)
     if (!m->tls_certificate != !m->tls_key)
         return task_refuse(r, m->tls_key ? "monitor.tls_certificate" : "monitor.tls_key",
                            "is missing: certificate and key go together");
-    return 0;
+    return check_silent(r);
 }
 
 void task_monitor_release(struct task_monitor *monitor)
@@ -108,6 +130,7 @@ void task_monitor_release(struct task_monitor *monitor)
     free(monitor->unit);
     free(monitor->request_time);
     free(monitor->size);
+    free(monitor->drift_silent);
     for (int i = 0; i < 2; i++) {
         free(monitor->map_from[i]);
         free(monitor->map_to[i]);

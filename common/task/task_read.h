@@ -95,9 +95,10 @@ int task_read_detector(struct reader *r, const char *path, const struct json_val
 
 /* NULL when `s` is good, else what to write. */
 const char *task_check_listen(const char *s);
-const char *task_check_hosts(const char *s);  /* host names with commas between them */
-const char *task_check_member(const char *s); /* the name of a member of a message */
-const char *task_check_word(const char *s);   /* to be shown on a page */
+const char *task_check_hosts(const char *s);    /* host names with commas between them */
+const char *task_check_features(const char *s); /* names with commas between them */
+const char *task_check_member(const char *s);   /* the name of a member of a message */
+const char *task_check_word(const char *s);     /* to be shown on a page */
 
 int task_read_pair(struct reader *r, const char *path, const struct json_value *v, char **pair);
 /* What several options of "monitor" say together. */

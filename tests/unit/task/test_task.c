@@ -112,6 +112,10 @@ static void test_taxi(void **state)
     assert_string_equal(task->monitor.map_from[1], "pickup_latitude");
     assert_string_equal(task->monitor.map_to[0], "dropoff_longitude");
     assert_true(task->monitor.map_moves && !task->monitor.token_file);
+    assert_int_equal(task->monitor.drift_reference_rows, 10000);
+    assert_int_equal(task->monitor.drift_window_rows, 1000);
+    assert_string_equal(task->monitor.drift_silent,
+                        "is_weekend,avg_speed_by_hour,hour_cos,hour_sin");
     assert_string_equal(task->sql_dir, OXBOW_SOURCE_DIR "/config/../sql/taxi/sqlite");
     task_free(task);
 }
@@ -141,6 +145,7 @@ static void test_no_map(void **state)
     assert_string_equal(small->monitor.noun, "request");
     assert_null(null->monitor.map_from[0]);
     assert_null(null->monitor.unit);
+    assert_null(null->monitor.drift_silent);
     task_free(small);
     task_free(null);
 }

@@ -217,6 +217,12 @@ static void test_monitor(void **state)
          "monitor.map.moves: is true, so \"from\" and \"to\" must say from where to where"},
         {WITH("\"monitor\": {\"tls_key\": \"k.pem\"}"),
          "monitor.tls_certificate: is missing: certificate and key go together"},
+        {WITH("\"monitor\": {\"drift\": {\"window_rows\": 999}}"),
+         "monitor.drift.window_rows: is 999; write a whole number from 1000 to 10000000, such as "
+         "1000"},
+        {WITH("\"monitor\": {\"drift\": {\"silent\": \"a, b\"}}"),
+         "monitor.drift.silent: names \" b\", which is none of the features; write names of "
+         "features with commas and no spaces between them, or null"},
         {WITH("\"monitor\": {\"rows_per_second\": 0}"),
          "monitor.rows_per_second: is 0; write a whole number from 1 to 1000000, such as 2000"},
     };
