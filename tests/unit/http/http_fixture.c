@@ -172,10 +172,10 @@ bool fixture_read(int fd, struct buf *out, const char *until)
         if (left <= 0 || poll(&poll_fd, 1, (int)left) <= 0)
             return false;
         ssize_t n = recv(fd, buf_reserve(out, 65536), 65536, 0);
+        out->len += n > 0 ? (size_t)n : 0;
+        out->data[out->len] = '\0';
         if (n <= 0)
             return !until;
-        out->len += (size_t)n;
-        out->data[out->len] = '\0';
     }
 }
 
