@@ -42,9 +42,14 @@ struct task *access_load_task(const struct access_options *options, struct err *
 /* The task, with the server that `up --with-redis` runs for it when nothing else is said. */
 static struct task *load_with_own_redis(const struct access_options *options, struct err *err)
 {
-    struct task *task = access_load_task(options, err);
+    static bool is_ours; /* the variable was set here: the port may be another one by now */
+    struct task *task;
     int port;
 
+    if (is_ours)
+        unsetenv("OXBOW_REDIS_URL");
+    is_ours = false;
+    task = access_load_task(options, err);
     if (!task || getenv("OXBOW_REDIS_URL"))
         return task;
     port = own_redis_remembered_port(task->data_dir);
@@ -54,6 +59,7 @@ static struct task *load_with_own_redis(const struct access_options *options, st
     char url[64];
     snprintf(url, sizeof(url), "redis://127.0.0.1:%d/0", port);
     setenv("OXBOW_REDIS_URL", url, 1);
+    is_ours = true;
     task_free(task);
     return access_load_task(options, err);
 }

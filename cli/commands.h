@@ -9,6 +9,8 @@ int tail_command(int argc, char **argv);
 int publish_command(int argc, char **argv);
 int audit_command(int argc, char **argv);
 int models_command(int argc, char **argv);
+int status_command(int argc, char **argv);
+int top_command(int argc, char **argv);
 int alive_command(int argc, char **argv);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "model_table.h"
 
 #define SILENT_MS 3000 /* without a heartbeat for so long a service counts as silent */
 
@@ -24,35 +25,6 @@ static struct totals totals_of(const struct views_ledger *l)
 
     t.in_progress = l->requests_new > over ? l->requests_new - over : 0;
     return t;
-}
-
-/* 1 - mae / the baseline's mae, in percent; NaN where there is none. */
-static double skill(const struct status *s, const struct status_model *m)
-{
-    const struct status_model *baseline = status_baseline(s);
-
-    return baseline && baseline->mae > 0 ? 100 * (1 - m->mae / baseline->mae) : (double)NAN;
-}
-
-static const struct status_model *best(const struct status *s)
-{
-    const struct status_model *found = NULL;
-
-    for (size_t i = 0; i < s->n_models; i++)
-        if (isfinite(s->model[i].mae) && (!found || s->model[i].mae < found->mae))
-            found = &s->model[i];
-    return found && strcmp(found->name, TASK_BASELINE) != 0 ? found : NULL;
-}
-
-/* `a1b2c3..-1234`: the generation's beginning is enough to see it change. */
-static void short_version(const char *version, char *out, size_t size)
-{
-    const char *dash = strchr(version, '-');
-
-    if (dash && dash - version > 6)
-        snprintf(out, size, "%.6s..%s", version, dash);
-    else
-        snprintf(out, size, "%s", version[0] ? version : "-");
 }
 
 static void draw_totals(const struct live_view *view, struct buf *out)
@@ -75,36 +47,6 @@ static void draw_totals(const struct live_view *view, struct buf *out)
     buf_printf(out, "\n events %s/s   prediction lag p50 %s, p99 %s\n",
                figure_number(view->events_per_s, 0, a), figure_span_ms(view->lag_p50_ms, b),
                figure_span_ms(view->lag_p99_ms, c));
-}
-
-static void draw_models(const struct live_view *view, const struct screen *screen, struct buf *out)
-{
-    const struct status *s = &view->status;
-    const struct status_model *first = best(s);
-    char head[160];
-
-    snprintf(head, sizeof(head), " %-19s %9s %9s %9s %9s %8s  %-15s %s\n", "model", "learned",
-             "MAE last", "MAE all", "served", "skill %", "version", "class");
-    screen_paint(screen, out, SCREEN_DIM, head);
-    for (size_t i = 0; i < s->n_models; i++) {
-        const struct status_model *m = &s->model[i];
-        char line[320];
-        char version[80];
-        char learned[FIGURE_MAX];
-        char window[FIGURE_MAX];
-        char mae[FIGURE_MAX];
-        char served[FIGURE_MAX];
-        char percent[FIGURE_MAX];
-        short_version(m->version, version, sizeof(version));
-        snprintf(line, sizeof(line), " %-19s %9s %9s %9s %9s %8s  %-15s %s%s%s\n", m->name,
-                 figure_count(m->learned, learned), figure_number(m->mae_window, 1, window),
-                 figure_number(m->mae, 1, mae), figure_number(m->mae_served, 1, served),
-                 figure_number(skill(s, m), 1, percent), version, m->class_name,
-                 m == first ? ", best" : "", m->caught_up ? "" : ", catching up");
-        screen_paint(screen, out, m == first ? SCREEN_GREEN : SCREEN_PLAIN, line);
-    }
-    if (!s->n_models)
-        screen_paint(screen, out, SCREEN_DIM, " no model yet\n");
 }
 
 static const struct status_service *beat_of(const struct status *s, const char *instance)
@@ -168,7 +110,7 @@ void live_block_draw(const struct live_view *view, const struct screen *screen, 
              view->task && !view->reachable ? ", redis is away" : "");
     screen_paint(screen, out, SCREEN_BOLD, head);
     draw_totals(view, out);
-    draw_models(view, screen, out);
+    model_table_draw(&view->status, &(struct model_table){.order = MODEL_ORDER_FILE}, screen, out);
     draw_services(view, screen, out);
 }
 
@@ -190,7 +132,7 @@ void live_block_line(const struct live_view *view, struct buf *out)
     for (size_t i = 0; i < s->n_models; i++) {
         const struct status_model *m = &s->model[i];
         buf_printf(out, "; %s MAE %s", m->name, figure_number(m->mae, 1, a));
-        if (isfinite(skill(s, m)) && strcmp(m->name, TASK_BASELINE) != 0)
-            buf_printf(out, " (skill %s %%)", figure_number(skill(s, m), 1, a));
+        if (isfinite(status_skill(s, m)) && strcmp(m->name, TASK_BASELINE) != 0)
+            buf_printf(out, " (skill %s %%)", figure_number(100 * status_skill(s, m), 1, a));
     }
 }

@@ -18,6 +18,8 @@ static int version_command(int argc, char **argv);
 static const struct command commands[] = {
     {"up", "run all services of a task and keep them running", up_command},
     {"demo", "run the task with a stream of its own and show it live", demo_command},
+    {"top", "watch models, lag, throughput and health in the terminal", top_command},
+    {"status", "say whether all is up and how it goes, once; --json for scripts", status_command},
     {"tail", "print the messages of a topic as they come", tail_command},
     {"publish", "bring your own stream: publish lines of standard input", publish_command},
     {"audit", "check that nothing was lost and nothing learned twice", audit_command},

@@ -97,8 +97,7 @@ static void write_all(int fd, const char *data, size_t len)
     }
 }
 
-/* Appends a line of the block, cut to `width` columns; escapes take none, a UTF-8 character one. */
-static void append_cut(struct buf *out, const char *line, size_t len, size_t width)
+void screen_append_cut(struct buf *out, const char *line, size_t len, size_t width)
 {
     size_t column = 0;
     bool escape = false;
@@ -116,7 +115,6 @@ static void append_cut(struct buf *out, const char *line, size_t len, size_t wid
     }
     if (styled)
         buf_text(out, "\033[0m");
-    buf_byte(out, '\n');
 }
 
 void screen_flush(struct screen *s)
@@ -136,7 +134,8 @@ void screen_flush(struct screen *s)
     const char *line = buf_str(&s->block);
     while (*line) {
         size_t len = strcspn(line, "\n");
-        append_cut(&out, line, len, screen_width(s) - 1);
+        screen_append_cut(&out, line, len, screen_width(s) - 1);
+        buf_byte(&out, '\n');
         line += len + (line[len] == '\n');
         s->drawn++;
     }

@@ -52,6 +52,10 @@ void screen_set_block(struct screen *s, const char *text);
 /* Writes everything at once. */
 void screen_flush(struct screen *s);
 
+/* Appends a line without its newline, cut to `width` columns: an escape takes none, a UTF-8
+ * character one. */
+void screen_append_cut(struct buf *out, const char *line, size_t len, size_t width);
+
 /* Columns of the terminal; 100 when there is none. */
 size_t screen_width(const struct screen *s);
 

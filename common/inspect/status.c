@@ -99,6 +99,36 @@ static void read_learner(const struct json_value *status, struct status *s)
     }
 }
 
+static struct status_model *model_of(struct status *s, const struct json_value *key)
+{
+    for (size_t i = 0; i < s->n_models; i++)
+        if (json_is(key, s->model[i].name, strlen(s->model[i].name)))
+            return &s->model[i];
+    return NULL;
+}
+
+/* Which versions answer. Only for models that a learner has told of. */
+static void read_served(const struct json_value *beat, struct status *s)
+{
+    struct json_value status;
+    struct json_value models;
+    struct json_value key;
+    struct json_value v;
+    struct json_iter it;
+
+    if (!json_get(beat, "status", &status) || !json_get(&status, "models", &models))
+        return;
+    json_iter_init(&it, &models);
+    while (json_next_member(&it, &key, &v)) {
+        struct status_model *m = model_of(s, &key);
+        int64_t age_ms = get_int(&v, "age_ms");
+        if (!m || (m->served_version[0] && age_ms <= m->served_age_ms))
+            continue;
+        get_text(&v, "version", m->served_version, sizeof(m->served_version));
+        m->served_age_ms = age_ms;
+    }
+}
+
 /* Adds what `h` has more than `last` to the slot of its second. */
 static void add_difference(struct status_lag *lag, const struct hist *last, const struct hist *h,
                            int64_t time_ms)
@@ -159,6 +189,8 @@ static void read_beat(const char *instance, const struct json_value *beat, struc
                       struct status_lag *lag)
 {
     struct json_value status;
+    struct json_value telemetry;
+    struct json_value counters;
 
     if (s->n_services == STATUS_MAX_SERVICES)
         return;
@@ -166,17 +198,24 @@ static void read_beat(const char *instance, const struct json_value *beat, struc
     snprintf(service->instance, sizeof(service->instance), "%s", instance);
     get_text(beat, "service", service->service, sizeof(service->service));
     get_text(beat, "state", service->state, sizeof(service->state));
+    service->started_ms = get_int(beat, "started_ms");
     service->time_ms = get_int(beat, "time_ms");
     service->rss_bytes = get_int(beat, "rss_bytes");
+    if (json_get(beat, "telemetry", &telemetry) && json_get(&telemetry, "counters", &counters))
+        service->dead_letters = get_count(&counters, "oxbow_dead_letters_total");
     if (strcmp(service->service, "inference") == 0)
         read_inference(beat, instance, service->time_ms, lag);
     if (!json_get(beat, "status", &status))
         return;
     if (strcmp(service->service, "views") == 0) {
+        service->paused = get_bool(&status, "paused");
         read_views(&status, service->time_ms, s);
     } else if (strcmp(service->service, "learner") == 0) {
         read_learner(&status, s);
+        if (service->time_ms > s->learner_ms)
+            s->learner_ms = service->time_ms;
     } else if (strcmp(service->service, "simulator") == 0) {
+        s->has_backlog = true;
         s->backlog = get_count(&status, "backlog");
         get_text(&status, "event_time", s->event_time, sizeof(s->event_time));
     }
@@ -188,6 +227,7 @@ int status_parse(const char *text, size_t len, struct status *ret, struct status
     struct json_value root;
     struct json_value key;
     struct json_value beat;
+    struct json_value v;
     struct json_iter it;
 
     *ret = (struct status){0};
@@ -203,6 +243,11 @@ int status_parse(const char *text, size_t len, struct status *ret, struct status
             read_beat(buf_str(&name), &beat, ret, lag);
         buf_release(&name);
     }
+    /* Inference's part needs the learners' models, and a learner's comes behind it. */
+    json_iter_init(&it, &root);
+    while (json_next_member(&it, &key, &beat))
+        if (json_get(&beat, "service", &v) && json_is(&v, "inference", strlen("inference")))
+            read_served(&beat, ret);
     return 0;
 }
 
@@ -234,4 +279,33 @@ const struct status_model *status_baseline(const struct status *s)
         if (strcmp(s->model[i].name, TASK_BASELINE) == 0)
             return &s->model[i];
     return NULL;
+}
+
+static double skill(double mae, double baseline)
+{
+    return baseline > 0 ? 1 - mae / baseline : (double)NAN;
+}
+
+double status_skill(const struct status *s, const struct status_model *m)
+{
+    const struct status_model *baseline = status_baseline(s);
+
+    return baseline ? skill(m->mae, baseline->mae) : (double)NAN;
+}
+
+double status_skill_window(const struct status *s, const struct status_model *m)
+{
+    const struct status_model *baseline = status_baseline(s);
+
+    return baseline ? skill(m->mae_window, baseline->mae_window) : (double)NAN;
+}
+
+const struct status_model *status_best(const struct status *s)
+{
+    const struct status_model *found = NULL;
+
+    for (size_t i = 0; i < s->n_models; i++)
+        if (isfinite(s->model[i].mae) && (!found || s->model[i].mae < found->mae))
+            found = &s->model[i];
+    return found && found != status_baseline(s) ? found : NULL;
 }

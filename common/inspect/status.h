@@ -1,6 +1,6 @@
 /*
- * How the task is doing, out of the services' heartbeats: what the live view
- * shows. Cheap to ask once a second; the audit reads the stores themselves.
+ * What the services' heartbeats say (docs/internals.md has their members). Cheap to
+ * ask once a second; overview.h judges it, and the audit reads the stores themselves.
  */
 #ifndef OXBOW_INSPECT_STATUS_H
 #define OXBOW_INSPECT_STATUS_H
@@ -22,13 +22,17 @@ struct status_service {
     char instance[64];
     char service[32];
     char state[16];
+    int64_t started_ms;
     int64_t time_ms; /* of its heartbeat */
     int64_t rss_bytes;
+    uint64_t dead_letters; /* that it has put there itself, since it was started */
+    bool paused;           /* views: it holds back until a stage behind it keeps up */
 };
 
 struct status_model {
     char name[65];
-    char version[64];
+    char version[64];        /* the learner's newest */
+    char served_version[64]; /* inference's; "" while it has none */
     char class_name[64];
     uint64_t position; /* seq learned up to */
     uint64_t learned;
@@ -37,6 +41,7 @@ struct status_model {
     double mae; /* NaN where nothing was scored yet */
     double mae_window;
     double mae_served;
+    int64_t served_age_ms; /* of served_version, by inference's clock; the oldest of several */
 };
 
 struct status {
@@ -47,7 +52,9 @@ struct status {
     size_t n_models;
     struct views_ledger ledger;
     int64_t ledger_ms;   /* when views said so; 0: not yet */
-    uint64_t backlog;    /* what the simulator waits for */
+    int64_t learner_ms;  /* of the learner's newest heartbeat; 0: there is none */
+    bool has_backlog;    /* a simulator runs, and says what it waits for */
+    uint64_t backlog;    /* that: messages that views has not read */
     char event_time[32]; /* the simulator's clock; "" when there is none */
 };
 
@@ -77,5 +84,14 @@ double status_lag_ms(const struct status_lag *lag, double percentile);
 
 /* The baseline of the models, or NULL. */
 const struct status_model *status_baseline(const struct status *s);
+
+/* 1 - the model's MAE / the baseline's, over all rows or over the last ones; NaN where it is not
+ * known, 0 for the baseline itself. */
+double status_skill(const struct status *s, const struct status_model *m);
+double status_skill_window(const struct status *s, const struct status_model *m);
+
+/* The model with the least MAE over all rows; NULL when there is none, or when it is the baseline.
+ */
+const struct status_model *status_best(const struct status *s);
 
 #endif

@@ -51,6 +51,32 @@ static void test_members(void **state)
     free(lag);
 }
 
+/* Which versions answer stands in inference's heartbeat; the oldest of several counts. */
+static void test_served(void **state)
+{
+    struct status *s = calloc(1, sizeof(*s));
+    struct status_lag *lag = calloc(1, sizeof(*lag));
+
+    (void)state;
+    parse("{\"inference-1\":{\"service\":\"inference\",\"status\":{\"models\":{"
+          "\"tree\":{\"version\":\"g-5\",\"age_ms\":900},\"other\":{\"version\":\"g-1\"}}}},"
+          "\"inference-2\":{\"service\":\"inference\",\"status\":{\"models\":{"
+          "\"tree\":{\"version\":\"g-3\",\"age_ms\":9000}}}},"
+          "\"learner-1\":{\"service\":\"learner\",\"time_ms\":4,\"status\":{\"models\":{"
+          "\"tree\":{\"version\":\"g-7\",\"mae\":2},\"baseline\":{\"mae\":8}}}}}",
+          s, lag);
+    assert_int_equal(s->n_models, 2);
+    assert_string_equal(s->model[0].served_version, "g-3");
+    assert_int_equal(s->model[0].served_age_ms, 9000);
+    assert_string_equal(s->model[1].served_version, "");
+    assert_true(status_skill(s, &s->model[0]) == 0.75);
+    assert_true(status_skill(s, &s->model[1]) == 0);
+    assert_true(status_best(s) == &s->model[0]);
+    assert_true(isnan(status_skill_window(s, &s->model[1])));
+    free(s);
+    free(lag);
+}
+
 /* What is no heartbeat at all is an error; what is one without a status is none. */
 static void test_odd_input(void **state)
 {
@@ -117,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_members),
+        cmocka_unit_test(test_served),
         cmocka_unit_test(test_odd_input),
         cmocka_unit_test(test_lag),
     };
