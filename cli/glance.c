@@ -65,6 +65,7 @@ static void draw_counts(const struct glance *g, struct buf *out)
     draw_count(g, "   expired", "expired", none, out);
     draw_count(g, "   bad labels", "bad_labels", none, out);
     draw_count(g, "   dead letters", "dead_letters", none, out);
+    draw_count(g, "   drift alarms", "alarms", none, out);
     buf_printf(out, "\n prediction lag p50 %s   p95 %s   p99 %s",
                figure_span_ms(status_lag_ms(&g->o->lag, 50), a),
                figure_span_ms(status_lag_ms(&g->o->lag, 95), b),

@@ -76,6 +76,22 @@ static void put_services(const struct overview *o, struct buf *out)
     end(out, ']');
 }
 
+static void put_drift(const struct status_model *m, struct buf *out)
+{
+    if (!m->detector[0]) {
+        put_number(out, "drift", (double)NAN);
+        return;
+    }
+    begin(out, "drift", '{');
+    put_text(out, "detector", m->detector);
+    put_int(out, "alarms", (int64_t)m->alarms);
+    if (m->alarm_at[0])
+        put_text(out, "newest_at", m->alarm_at);
+    else
+        put_number(out, "newest_at", (double)NAN);
+    end(out, '}');
+}
+
 static void put_models(const struct overview *o, struct buf *out)
 {
     begin(out, "models", '[');
@@ -99,6 +115,7 @@ static void put_models(const struct overview *o, struct buf *out)
         put_number(out, "mae_served", m->mae_served);
         put_number(out, "skill", status_skill(&o->status, m));
         put_number(out, "skill_window", status_skill_window(&o->status, m));
+        put_drift(m, out);
         end(out, '}');
     }
     end(out, ']');

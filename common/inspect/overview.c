@@ -214,6 +214,15 @@ static void count_dead_letters(const struct overview *o, struct overview_count *
             ret->value += o->service[i].beat.dead_letters;
 }
 
+static struct overview_count count_alarms(const struct overview *o)
+{
+    struct overview_count ret = {.name = "alarms", .known = o->status.n_models > 0};
+
+    for (size_t i = 0; i < o->status.n_models; i++)
+        ret.value += o->status.model[i].alarms;
+    return ret;
+}
+
 void overview_counts(const struct overview *o, struct overview_count ret[OVERVIEW_COUNTS])
 {
     const struct views_ledger *l = &o->status.ledger;
@@ -236,6 +245,7 @@ void overview_counts(const struct overview *o, struct overview_count ret[OVERVIE
     count_dead_letters(o, &ret[n++]);
     for (size_t i = 0; i < n; i++)
         ret[i].known = ret[i].known && o->status.ledger_ms;
+    ret[n] = count_alarms(o);
 }
 
 bool overview_count(const struct overview *o, const char *name, uint64_t *ret)

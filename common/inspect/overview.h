@@ -79,7 +79,7 @@ struct overview_count {
     bool known;
     uint64_t value;
 };
-#define OVERVIEW_COUNTS 10
+#define OVERVIEW_COUNTS 11
 void overview_counts(const struct overview *o, struct overview_count ret[OVERVIEW_COUNTS]);
 /* One of them; *ret is only written when it is known. */
 bool overview_count(const struct overview *o, const char *name, uint64_t *ret);

@@ -70,6 +70,20 @@ static void read_views(const struct json_value *status, int64_t time_ms, struct 
             views_ledger_know(&s->ledger, name, get_count(&ledger, name));
 }
 
+/* null where the model has no detector. */
+static void read_drift(const struct json_value *model, struct status_model *m)
+{
+    struct json_value drift;
+    struct json_value newest;
+
+    if (!json_get(model, "drift", &drift))
+        return;
+    get_text(&drift, "detector", m->detector, sizeof(m->detector));
+    m->alarms = get_count(&drift, "alarms");
+    if (json_get(&drift, "newest", &newest))
+        get_text(&newest, "at", m->alarm_at, sizeof(m->alarm_at));
+}
+
 static void read_learner(const struct json_value *status, struct status *s)
 {
     struct json_value models;
@@ -96,6 +110,7 @@ static void read_learner(const struct json_value *status, struct status *s)
         m->mae = get_number(&v, "mae");
         m->mae_window = get_number(&v, "mae_window");
         m->mae_served = get_number(&v, "mae_served");
+        read_drift(&v, m);
     }
 }
 

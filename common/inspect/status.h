@@ -41,6 +41,9 @@ struct status_model {
     double mae; /* NaN where nothing was scored yet */
     double mae_window;
     double mae_served;
+    char detector[32];     /* class of its detector of error drift; "" when it has none */
+    uint64_t alarms;       /* of error drift, in the life of this generation */
+    char alarm_at[32];     /* of the newest: time of the row's outcome on the wire; "" */
     int64_t served_age_ms; /* of served_version, by inference's clock; the oldest of several */
 };
 

@@ -58,6 +58,8 @@ def test_status():
                 check(before[name] <= value <= after[name], f"{name}: {before}, {found}, {after}")
         check(found["counts"]["requests"] == found["ledger"]["requests_new"], found)
         check(all(rate > 0 for rate in found["rates"].values()), found["rates"])
+        check(found["counts"]["alarms"] == sum(m["drift"]["alarms"] for m in found["models"]), found)
+        check(all(m["drift"]["detector"] == "adwin" for m in found["models"]), found["models"])
         lag = found["lag_ms"]
         check(0 <= lag["p50"] <= lag["p95"] <= lag["p99"], lag)
         names = [m["name"] for m in found["models"]]

@@ -32,8 +32,9 @@ static void test_members(void **state)
           "\"status\":{\"ledger\":{\"requests_new\":12,\"outcomes_emitted\":7,\"unknown\":1}}},"
           "\"learner-1\":{\"service\":\"learner\",\"state\":\"draining\",\"time_ms\":5001,"
           "\"status\":{\"models\":{\"tree\":{\"version\":\"g-7\",\"class\":\"c\",\"position\":7,"
-          "\"learned\":6,\"serving\":true,\"caught_up\":true,\"mae\":1.5,\"mae_window\":null},"
-          "\"baseline\":{\"mae\":3}}}}}",
+          "\"learned\":6,\"drift\":{\"detector\":\"adwin\",\"alarms\":2,\"newest\":{\"at\":\"T\"}},"
+          "\"serving\":true,\"caught_up\":true,\"mae\":1.5,\"mae_window\":null},"
+          "\"baseline\":{\"mae\":3,\"drift\":null}}}}}",
           s, lag);
     assert_int_equal(s->n_services, 2);
     assert_string_equal(s->service[1].state, "draining");
@@ -46,6 +47,10 @@ static void test_members(void **state)
     assert_true(s->model[0].serving && s->model[0].caught_up);
     assert_true(s->model[0].mae == 1.5);
     assert_true(isnan(s->model[0].mae_window) && isnan(s->model[0].mae_served));
+    assert_string_equal(s->model[0].detector, "adwin");
+    assert_int_equal(s->model[0].alarms, 2);
+    assert_string_equal(s->model[0].alarm_at, "T");
+    assert_string_equal(s->model[1].detector, "");
     assert_true(status_baseline(s) == &s->model[1]);
     free(s);
     free(lag);
