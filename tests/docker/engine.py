@@ -14,6 +14,10 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "support"))
+import claims  # noqa: E402
+from claims import Failure, check  # noqa: E402
+
 HERE = pathlib.Path(__file__).resolve().parent
 SKIP = 77
 PATIENCE_S = 180
@@ -24,25 +28,9 @@ NOT_SLIM = ("./var/cache/apt/*", "./var/lib/apt/lists/*", "./var/log/*", "./usr/
             "./usr/share/man/*", "./usr/share/locale/*", "./usr/share/info/*")
 
 
-class Failure(AssertionError):
-    """A claim does not hold."""
-
-
-def check(condition, claim):
-    if not condition:
-        raise Failure(claim)
-
-
 def wait_for(condition, what, patience_s=PATIENCE_S):
-    """Polls until condition() is true (its value is returned)."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise Failure(f"waited {patience_s} s for: {what}")
-        time.sleep(0.5)
+    """As of claims, at a container's pace."""
+    return claims.wait_for(condition, what, patience_s, 0.5)
 
 
 def skip(reason):

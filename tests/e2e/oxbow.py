@@ -19,29 +19,10 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "support"))
+from claims import PATIENCE_S, Failure, check, wait_for  # noqa: E402,F401: for the tests, too
+
 BIN = pathlib.Path(os.environ.get("OXBOW_BIN", ROOT / "build" / "release" / "bin"))
-PATIENCE_S = 120  # after which a condition counts as never coming true
-
-
-class Failure(AssertionError):
-    """A claim does not hold."""
-
-
-def check(condition, claim):
-    if not condition:
-        raise Failure(claim)
-
-
-def wait_for(condition, what, patience_s=PATIENCE_S):
-    """Polls until condition() is true (its value is returned)."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise Failure(f"waited {patience_s} s for: {what}")
-        time.sleep(0.05)
 
 
 def is_running(pid):
