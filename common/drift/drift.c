@@ -85,6 +85,7 @@ static void judge(const struct drift *d, struct drift_feature *f, uint64_t numbe
     sketch_clear(f->window);
     for (size_t p = 0; p < DRIFT_PARTS; p++)
         sketch_merge(f->window, f->parts[p]);
+    sketch_freeze(f->reference);
     f->distance = sketch_compare(f->reference, f->window);
     over = f->distance.psi > d->options.psi || f->distance.ks > d->options.ks;
     f->over[number % DRIFT_PARTS] = over;

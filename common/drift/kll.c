@@ -272,6 +272,11 @@ void kll_view_release(struct kll_view *view)
     *view = (struct kll_view){.v = NULL};
 }
 
+size_t kll_view_bytes(const struct kll_view *view)
+{
+    return view->size * (sizeof(*view->v) + sizeof(*view->below));
+}
+
 uint64_t kll_view_below(const struct kll_view *view, double x)
 {
     size_t low = 0;

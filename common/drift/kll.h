@@ -85,6 +85,8 @@ struct kll_view {
 void kll_view_init(struct kll_view *view, const struct kll *s);
 void kll_view_release(struct kll_view *view);
 
+size_t kll_view_bytes(const struct kll_view *view); /* on the heap */
+
 /* How many values are not above x. */
 uint64_t kll_view_below(const struct kll_view *view, double x);
 

@@ -15,8 +15,9 @@ struct sketch {
     uint64_t missing;
     double n; /* of the mean */
     double mean;
-    struct kll kll;      /* of a numeric feature */
-    struct tally *tally; /* of another one, else NULL */
+    struct kll kll;       /* of a numeric feature */
+    struct kll_view view; /* of it, while it is frozen; else empty */
+    struct tally *tally;  /* of another one, else NULL */
 };
 
 /* Shares of the reference and of a window, in as many values. */
@@ -42,13 +43,28 @@ void sketch_free(struct sketch *s)
 {
     if (!s)
         return;
+    kll_view_release(&s->view);
     kll_release(&s->kll);
     free(s->tally);
     free(s);
 }
 
+void sketch_freeze(struct sketch *s)
+{
+    if (!s->tally && !s->view.v)
+        kll_view_init(&s->view, &s->kll);
+}
+
+/* It changes: what it was frozen as is of no more use. */
+static void thaw(struct sketch *s)
+{
+    if (s->view.v)
+        kll_view_release(&s->view);
+}
+
 void sketch_clear(struct sketch *s)
 {
+    thaw(s);
     s->missing = 0;
     s->n = 0;
     s->mean = 0;
@@ -60,6 +76,7 @@ void sketch_clear(struct sketch *s)
 
 void sketch_add(struct sketch *s, double v)
 {
+    thaw(s);
     if (!isfinite(v)) {
         s->missing++;
         return;
@@ -74,6 +91,7 @@ void sketch_add(struct sketch *s, double v)
 
 void sketch_merge(struct sketch *s, const struct sketch *other)
 {
+    thaw(s);
     s->missing += other->missing;
     if (other->n > 0) {
         s->n += other->n;
@@ -104,9 +122,18 @@ double sketch_mean(const struct sketch *s)
 
 size_t sketch_bytes(const struct sketch *s)
 {
-    size_t bytes = sizeof(*s) - sizeof(s->kll);
+    if (s->tally)
+        return sizeof(*s) + sizeof(*s->tally);
+    return sizeof(*s) - sizeof(s->kll) + kll_bytes(&s->kll) + kll_view_bytes(&s->view);
+}
 
-    return bytes + (s->tally ? sizeof(*s->tally) + sizeof(s->kll) : kll_bytes(&s->kll));
+/* What it was frozen as, or `own`, made for this once. */
+static const struct kll_view *view_of(const struct sketch *s, struct kll_view *own)
+{
+    if (s->view.v)
+        return &s->view;
+    kll_view_init(own, &s->kll);
+    return own;
 }
 
 /* Of a boolean feature: how many values are not above x. */
@@ -133,7 +160,8 @@ static double tally_quantile(const struct tally *t, double q)
 
 void sketch_deciles(const struct sketch *s, double ret[SKETCH_DECILES])
 {
-    struct kll_view view;
+    struct kll_view own = {.v = NULL};
+    const struct kll_view *view;
 
     if (s->tally) {
         for (size_t i = 0; i < SKETCH_DECILES; i++)
@@ -141,12 +169,12 @@ void sketch_deciles(const struct sketch *s, double ret[SKETCH_DECILES])
                                                     : tally_quantile(s->tally, (double)i / 10);
         return;
     }
-    kll_view_init(&view, &s->kll);
+    view = view_of(s, &own);
     for (size_t i = 1; i + 1 < SKETCH_DECILES; i++)
-        ret[i] = kll_view_quantile(&view, (double)i / 10);
+        ret[i] = kll_view_quantile(view, (double)i / 10);
     ret[0] = s->kll.min;
     ret[SKETCH_DECILES - 1] = s->kll.max;
-    kll_view_release(&view);
+    kll_view_release(&own);
 }
 
 /* Distances */
@@ -290,19 +318,19 @@ struct sketch_distance sketch_compare(const struct sketch *reference, const stru
             d.ks_error = 0;
         }
     } else {
-        struct kll_view r;
-        struct kll_view w;
+        struct kll_view own_r = {.v = NULL};
+        struct kll_view own_w = {.v = NULL};
+        const struct kll_view *r = view_of(reference, &own_r);
+        const struct kll_view *w = view_of(window, &own_w);
 
-        kll_view_init(&r, &reference->kll);
-        kll_view_init(&w, &window->kll);
-        numeric_bins(reference, &r, &w, &bins);
+        numeric_bins(reference, r, w, &bins);
         if (both) {
-            d.ks = ks_of(&r, &w);
+            d.ks = ks_of(r, w);
             d.ks_error = kll_error(&reference->kll, SKETCH_DELTA / 2) +
                          kll_error(&window->kll, SKETCH_DELTA / 2);
         }
-        kll_view_release(&r);
-        kll_view_release(&w);
+        kll_view_release(&own_r);
+        kll_view_release(&own_w);
     }
     add_bin(&bins, reference->missing, window->missing);
     if (sketch_n(reference) + reference->missing > 0 && sketch_n(window) + window->missing > 0)
@@ -324,6 +352,7 @@ void sketch_save(const struct sketch *s, struct buf *out)
 
 void sketch_load(struct sketch *s, struct blob_reader *in)
 {
+    thaw(s);
     s->missing = blob_read_u64(in);
     if (s->missing > COUNT_MAX)
         blob_fail(in, "a sketch missed more values than there can have been");

@@ -50,6 +50,9 @@ void sketch_add(struct sketch *s, double v); /* what is not finite counts as mis
 /* As if `s` had seen what `other`, of the same kind, has seen. */
 void sketch_merge(struct sketch *s, const struct sketch *other);
 
+/* Makes what is asked of it cheaper, until it changes: for one that is compared often. */
+void sketch_freeze(struct sketch *s);
+
 /* Looking */
 
 uint64_t sketch_n(const struct sketch *s); /* values, without those that were missing */

@@ -333,3 +333,14 @@ int row_reader_read(const struct row_reader *r, const char *text, size_t len, st
     ret->outcome_ms = r->n_fields == FIELD_COUNT ? read_time(&fields[FIELD_OUTCOME_AT]) : 0;
     return 0;
 }
+
+int row_reader_features(const struct row_reader *r, const struct json_value *features, double *x,
+                        struct err *err)
+{
+    struct row row = {.seq = 0};
+
+    if (features->type != JSON_OBJECT)
+        return err_set(err, ERR_INVALID, "features is %s, where an object belongs",
+                       value_name(features));
+    return read_features(r, features, &row, x, err);
+}

@@ -65,4 +65,8 @@ void row_reader_free(struct row_reader *r); /* NULL is fine */
 int row_reader_read(const struct row_reader *r, const char *text, size_t len, struct row *ret,
                     double *x, double *served, struct err *err) MUST_CHECK;
 
+/* The features object of a message alone, as row_reader_read() reads it in a row. */
+int row_reader_features(const struct row_reader *r, const struct json_value *features, double *x,
+                        struct err *err) MUST_CHECK;
+
 #endif
