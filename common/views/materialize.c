@@ -239,6 +239,26 @@ static int mz_query(struct views *base, const char *sql, views_query_fn fn, void
     return code;
 }
 
+static int add_name(void *ctx, size_t n, const char *const *names, const char *const *values)
+{
+    (void)n;
+    (void)names;
+    buf_printf(ctx, "%s\n", values[0] ? values[0] : "");
+    return 0;
+}
+
+static int mz_names(struct views *base, struct buf *ret, struct err *err)
+{
+    struct buf sql = BUF_INIT;
+
+    buf_text(&sql, "SELECT table_name FROM information_schema.tables WHERE table_schema = ");
+    mz_quote(&sql, mz_views(base)->schema);
+    buf_text(&sql, " AND table_type IN ('VIEW', 'MATERIALIZED VIEW') ORDER BY table_name");
+    int code = mz_query(base, buf_str(&sql), add_name, ret, err);
+    buf_release(&sql);
+    return code;
+}
+
 static int mz_pin(struct views *base, struct err *err)
 {
     return mz_exec(mz_views(base), "BEGIN", NULL, err);
@@ -356,6 +376,7 @@ const struct views_backend views_materialize = {
     .replay = mz_replay,
 
     .columns = mz_columns,
+    .names = mz_names,
     .query = mz_query,
     .pin = mz_pin,
     .unpin = mz_unpin,

@@ -427,6 +427,20 @@ static int sqlite_query(struct views *v, const char *sql, views_query_fn fn, voi
     return code;
 }
 
+static int add_name(void *ctx, size_t n, const char *const *names, const char *const *values)
+{
+    (void)n;
+    (void)names;
+    buf_printf(ctx, "%s\n", values[0] ? values[0] : "");
+    return 0;
+}
+
+static int sqlite_names(struct views *v, struct buf *ret, struct err *err)
+{
+    return sqlite_query(v, "SELECT name FROM sqlite_schema WHERE type = 'view' ORDER BY name",
+                        add_name, ret, err);
+}
+
 static int sqlite_pin(struct views *v, struct err *err)
 {
     /* The snapshot is taken by the first read, so make one. */
@@ -483,6 +497,7 @@ const struct views_backend views_sqlite = {
     .replay = sqlite_replay,
 
     .columns = sqlite_columns,
+    .names = sqlite_names,
     .query = sqlite_query,
     .pin = sqlite_pin,
     .unpin = sqlite_unpin,

@@ -132,6 +132,11 @@ int views_replay(struct views *v, enum views_output output, uint64_t seq, struct
     return v->backend->replay(v, output, seq, err);
 }
 
+int views_names(struct views *v, struct buf *ret, struct err *err)
+{
+    return v->backend->names(v, ret, err);
+}
+
 int views_columns(struct views *v, const char *view, struct views_column **ret, size_t *ret_n,
                   struct err *err)
 {

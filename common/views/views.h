@@ -197,6 +197,9 @@ int views_columns(struct views *v, const char *view, struct views_column **ret, 
                   struct err *err) MUST_CHECK;
 void views_columns_free(struct views_column *c, size_t n);
 
+/* Appends the names of the views that the task's SQL defines, each with a newline behind it. */
+int views_names(struct views *v, struct buf *ret, struct err *err) MUST_CHECK;
+
 /* One row of a query: text of each column, NULL for SQL's NULL. Return 0 to go on, else the query
  * ends with that code. */
 typedef int (*views_query_fn)(void *ctx, size_t n, const char *const *names,

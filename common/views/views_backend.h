@@ -42,6 +42,7 @@ struct views_backend {
     /* asking */
     int (*columns)(struct views *v, const char *view, struct views_column **ret, size_t *ret_n,
                    struct err *err);
+    int (*names)(struct views *v, struct buf *ret, struct err *err);
     int (*query)(struct views *v, const char *sql, views_query_fn fn, void *ctx, struct err *err);
     int (*pin)(struct views *v, struct err *err);
     int (*unpin)(struct views *v, struct err *err);
