@@ -37,13 +37,18 @@ int64_t hist_bound(size_t i)
 
 void hist_add(struct hist *h, int64_t ns)
 {
+    hist_add_many(h, ns, 1);
+}
+
+void hist_add_many(struct hist *h, int64_t ns, uint64_t n)
+{
     uint64_t span = ns > 0 ? (uint64_t)ns : 0;
 
-    h->count++;
-    h->sum_ns += span;
-    if (span > h->max_ns)
+    h->count += n;
+    h->sum_ns += span * n;
+    if (n && span > h->max_ns)
         h->max_ns = span;
-    h->bucket[bucket_of(span)]++;
+    h->bucket[bucket_of(span)] += n;
 }
 
 void hist_merge(struct hist *into, const struct hist *h)

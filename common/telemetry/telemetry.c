@@ -1,8 +1,4 @@
-/*
- * The registry: a list of metrics in the order of registration. Each is an
- * allocation of its own, so that pointers to its value stay good while the list
- * grows.
- */
+/* The registry: families in the order of registration, each with its series. */
 #include "telemetry/telemetry.h"
 
 #include <assert.h>
@@ -10,8 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HIST };
+#include "telemetry/telemetry_internal.h"
 
 static const char *const kind_names[] = {
     [METRIC_COUNTER] = "counters",
@@ -19,25 +14,22 @@ static const char *const kind_names[] = {
     [METRIC_HIST] = "histograms",
 };
 
-struct metric {
-    enum metric_kind kind;
-    char *name;
-    char *help;
-    union {
-        uint64_t counter;
-        double gauge;
-        struct hist *hist; /* owned */
-    } value;
-};
-
-struct telemetry {
-    struct metric **metrics;
-    size_t n;
-};
-
 struct telemetry *telemetry_new(void)
 {
     return mem_zalloc(1, sizeof(struct telemetry));
+}
+
+static void series_free(struct series *s, enum metric_kind kind)
+{
+    if (kind == METRIC_HIST)
+        free(s->value.hist);
+    else if (kind == METRIC_VALUES)
+        free(s->value.values);
+    for (size_t i = 0; i < s->n_labels; i++) {
+        free(s->label[i].name);
+        free(s->label[i].value);
+    }
+    free(s);
 }
 
 void telemetry_free(struct telemetry *t)
@@ -45,65 +37,146 @@ void telemetry_free(struct telemetry *t)
     if (!t)
         return;
     for (size_t i = 0; i < t->n; i++) {
-        struct metric *m = t->metrics[i];
+        struct family *f = &t->families[i];
 
-        if (m->kind == METRIC_HIST)
-            free(m->value.hist);
-        free(m->name);
-        free(m->help);
-        free(m);
+        for (size_t k = 0; k < f->n; k++)
+            series_free(f->series[k], f->kind);
+        free(f->series);
+        free(f->name);
+        free(f->help);
     }
-    free(t->metrics);
+    free(t->families);
     free(t);
 }
 
-static struct metric *find_or_add(struct telemetry *t, enum metric_kind kind, const char *name,
-                                  const char *help)
+/* Registering */
+
+static struct family *find_or_add_family(struct telemetry *t, enum metric_kind kind,
+                                         const char *name, const char *help)
 {
     for (size_t i = 0; i < t->n; i++) {
-        if (strcmp(t->metrics[i]->name, name) == 0) {
-            assert(t->metrics[i]->kind == kind);
-            return t->metrics[i];
+        if (strcmp(t->families[i].name, name) == 0) {
+            assert(t->families[i].kind == kind);
+            return &t->families[i];
         }
     }
+    t->families = mem_realloc(t->families, t->n + 1, sizeof(*t->families));
+    t->families[t->n] = (struct family){
+        .kind = kind,
+        .name = mem_strdup(name),
+        .help = mem_strdup(help),
+    };
+    return &t->families[t->n++];
+}
 
-    struct metric *m = mem_zalloc(1, sizeof(*m));
-    m->kind = kind;
-    m->name = mem_strdup(name);
-    m->help = mem_strdup(help);
+static bool has_labels(const struct series *s, const struct telemetry_label *labels, size_t n)
+{
+    if (s->n_labels != n)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(s->label[i].name, labels[i].name) != 0 ||
+            strcmp(s->label[i].value, labels[i].value) != 0)
+            return false;
+    return true;
+}
+
+static struct series *find_or_add(struct telemetry *t, enum metric_kind kind, const char *name,
+                                  const char *help, const struct telemetry_label *labels, size_t n)
+{
+    struct family *f = find_or_add_family(t, kind, name, help);
+
+    for (size_t i = 0; i < f->n; i++)
+        if (has_labels(f->series[i], labels, n))
+            return f->series[i];
+
+    assert(n <= TELEMETRY_LABELS);
+    struct series *s = mem_zalloc(1, sizeof(*s));
+    for (size_t i = 0; i < n; i++) {
+        s->label[i].name = mem_strdup(labels[i].name);
+        s->label[i].value = mem_strdup(labels[i].value);
+    }
+    s->n_labels = n;
     if (kind == METRIC_HIST)
-        m->value.hist = mem_zalloc(1, sizeof(struct hist));
-    t->metrics = mem_realloc(t->metrics, t->n + 1, sizeof(*t->metrics));
-    t->metrics[t->n++] = m;
-    return m;
+        s->value.hist = mem_zalloc(1, sizeof(struct hist));
+    else if (kind == METRIC_VALUES)
+        s->value.values = mem_zalloc(1, sizeof(struct value_hist));
+    f->series = mem_realloc(f->series, f->n + 1, sizeof(struct series *));
+    f->series[f->n++] = s;
+    return s;
+}
+
+uint64_t *telemetry_counter_of(struct telemetry *t, const char *name, const char *help,
+                               const struct telemetry_label *labels, size_t n_labels)
+{
+    return &find_or_add(t, METRIC_COUNTER, name, help, labels, n_labels)->value.counter;
+}
+
+double *telemetry_gauge_of(struct telemetry *t, const char *name, const char *help,
+                           const struct telemetry_label *labels, size_t n_labels)
+{
+    return &find_or_add(t, METRIC_GAUGE, name, help, labels, n_labels)->value.gauge;
+}
+
+struct hist *telemetry_hist_of(struct telemetry *t, const char *name, const char *help,
+                               const struct telemetry_label *labels, size_t n_labels)
+{
+    return find_or_add(t, METRIC_HIST, name, help, labels, n_labels)->value.hist;
+}
+
+struct value_hist *telemetry_values_of(struct telemetry *t, const char *name, const char *help,
+                                       const struct telemetry_label *labels, size_t n_labels,
+                                       const double *bounds, size_t n_bounds)
+{
+    struct value_hist *h =
+        find_or_add(t, METRIC_VALUES, name, help, labels, n_labels)->value.values;
+
+    assert(n_bounds <= VALUE_HIST_BOUNDS);
+    h->n_bounds = n_bounds;
+    memcpy(h->bound, bounds, n_bounds * sizeof(*bounds));
+    return h;
 }
 
 uint64_t *telemetry_counter(struct telemetry *t, const char *name, const char *help)
 {
-    return &find_or_add(t, METRIC_COUNTER, name, help)->value.counter;
+    return telemetry_counter_of(t, name, help, NULL, 0);
 }
 
 double *telemetry_gauge(struct telemetry *t, const char *name, const char *help)
 {
-    return &find_or_add(t, METRIC_GAUGE, name, help)->value.gauge;
+    return telemetry_gauge_of(t, name, help, NULL, 0);
 }
 
 struct hist *telemetry_hist(struct telemetry *t, const char *name, const char *help)
 {
-    return find_or_add(t, METRIC_HIST, name, help)->value.hist;
+    return telemetry_hist_of(t, name, help, NULL, 0);
 }
 
-static void write_value(const struct metric *m, struct buf *out)
+/* The heartbeat's JSON */
+
+/* The series that is in the heartbeat: the one without labels. */
+static const struct series *plain_series(const struct family *f)
 {
-    switch (m->kind) {
+    if (f->kind == METRIC_VALUES)
+        return NULL;
+    for (size_t i = 0; i < f->n; i++)
+        if (f->series[i]->n_labels == 0)
+            return f->series[i];
+    return NULL;
+}
+
+static void write_value(const struct series *s, enum metric_kind kind, struct buf *out)
+{
+    switch (kind) {
     case METRIC_COUNTER:
-        buf_printf(out, "%llu", (unsigned long long)m->value.counter);
+        buf_printf(out, "%llu", (unsigned long long)s->value.counter);
         break;
     case METRIC_GAUGE:
-        json_write_number(out, m->value.gauge);
+        json_write_number(out, s->value.gauge);
         break;
     case METRIC_HIST:
-        hist_write(m->value.hist, out);
+        hist_write(s->value.hist, out);
+        break;
+    case METRIC_VALUES:
         break;
     }
 }
@@ -116,14 +189,15 @@ static void write_kind(const struct telemetry *t, enum metric_kind kind, struct 
     json_write_name(out, kind_names[kind]);
     buf_byte(out, '{');
     for (size_t i = 0; i < t->n; i++) {
-        const struct metric *m = t->metrics[i];
+        const struct family *f = &t->families[i];
+        const struct series *s = f->kind == kind ? plain_series(f) : NULL;
 
-        if (m->kind != kind)
+        if (!s)
             continue;
         buf_text(out, comma);
-        json_write_string(out, m->name, strlen(m->name));
+        json_write_string(out, f->name, strlen(f->name));
         buf_byte(out, ':');
-        write_value(m, out);
+        write_value(s, kind, out);
         comma = ",";
     }
     buf_byte(out, '}');
@@ -131,6 +205,8 @@ static void write_kind(const struct telemetry *t, enum metric_kind kind, struct 
 
 void telemetry_write(const struct telemetry *t, struct buf *out)
 {
+    const char *comma = "";
+
     buf_byte(out, '{');
     for (int kind = METRIC_COUNTER; kind <= METRIC_HIST; kind++) {
         write_kind(t, (enum metric_kind)kind, out);
@@ -139,11 +215,15 @@ void telemetry_write(const struct telemetry *t, struct buf *out)
     json_write_name(out, "help");
     buf_byte(out, '{');
     for (size_t i = 0; i < t->n; i++) {
-        if (i)
-            buf_byte(out, ',');
-        json_write_string(out, t->metrics[i]->name, strlen(t->metrics[i]->name));
+        const struct family *f = &t->families[i];
+
+        if (!plain_series(f))
+            continue;
+        buf_text(out, comma);
+        json_write_string(out, f->name, strlen(f->name));
         buf_byte(out, ':');
-        json_write_string(out, t->metrics[i]->help, strlen(t->metrics[i]->help));
+        json_write_string(out, f->help, strlen(f->help));
+        comma = ",";
     }
     buf_text(out, "}}");
 }
