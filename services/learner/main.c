@@ -83,11 +83,5 @@ static int run(struct runtime *rt)
 
 int main(int argc, char **argv)
 {
-    struct runtime rt;
-    int status = runtime_init(&rt, argc, argv, &spec);
-
-    if (status == RUNTIME_GO)
-        status = run(&rt);
-    runtime_release(&rt);
-    return status;
+    return runtime_main(argc, argv, &spec, run);
 }

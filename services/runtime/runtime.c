@@ -316,3 +316,15 @@ int runtime_exit_status(const struct err *err)
         return RUNTIME_FAILED;
     }
 }
+
+int runtime_main(int argc, char **argv, const struct runtime_spec *spec,
+                 int (*run)(struct runtime *rt))
+{
+    struct runtime rt;
+    int status = runtime_init(&rt, argc, argv, spec);
+
+    if (status == RUNTIME_GO)
+        status = run(&rt);
+    runtime_release(&rt);
+    return status;
+}

@@ -2,12 +2,9 @@
  * What every service does the same way: command line, task file, connections,
  * incarnation, heartbeat, stopping. A service's main() is
  *
- *     struct runtime rt;
- *     int status = runtime_init(&rt, argc, argv, &spec);   // options, task file
- *     if (status == RUNTIME_GO)
- *         status = <service>_run(&rt);                     // connects, loops, drains
- *     runtime_release(&rt);
- *     return status;
+ *     return runtime_main(argc, argv, &spec, <service>_run);
+ *
+ * which reads options and task file, and lets <service>_run() connect, loop and drain.
  *
  * Exit statuses: 0 asked to stop and did, or finished; 1 failed, starting again may help; 2
  * refused: the text says what a human must do, and `oxbow up` does not start it again.
@@ -70,6 +67,12 @@ struct runtime {
     struct buf beat;
     struct buf status; /* the service's last one, for beats that are given none */
 };
+
+/* All of main(): runs `run` on what runtime_init() has made, unless that gives a status to exit
+ * with.
+ */
+int runtime_main(int argc, char **argv, const struct runtime_spec *spec,
+                 int (*run)(struct runtime *rt));
 
 /* RUNTIME_GO, or the status to exit with (--help, --version, a wrong command line, a refused task
  * file): it has said why. */

@@ -1,6 +1,11 @@
 /* oxbow-simulator: see simulator.h. */
 #include "simulator/simulator.h"
 
+static int run(struct runtime *rt)
+{
+    return simulator_run(rt, rt->spec->ctx);
+}
+
 int main(int argc, char **argv)
 {
     struct simulator_options options;
@@ -12,12 +17,7 @@ int main(int argc, char **argv)
         .option = simulator_option,
         .ctx = &options,
     };
-    struct runtime rt;
 
     simulator_options_init(&options);
-    int status = runtime_init(&rt, argc, argv, &spec);
-    if (status == RUNTIME_GO)
-        status = simulator_run(&rt, &options);
-    runtime_release(&rt);
-    return status;
+    return runtime_main(argc, argv, &spec, run);
 }

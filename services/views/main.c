@@ -8,11 +8,6 @@ int main(int argc, char **argv)
         .summary = "Turns requests, predictions and outcomes into features and labelled rows, with "
                    "the task's SQL.",
     };
-    struct runtime rt;
-    int status = runtime_init(&rt, argc, argv, &SPEC);
 
-    if (status == RUNTIME_GO)
-        status = view_service_run(&rt);
-    runtime_release(&rt);
-    return status;
+    return runtime_main(argc, argv, &SPEC, view_service_run);
 }

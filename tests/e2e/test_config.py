@@ -96,7 +96,7 @@ def test_environment():
 
 def test_feature_that_the_view_has_not():
     """Only the SQL knows its columns: oxbow-views refuses, and that stops all with status 2."""
-    with World("feature", features=["passenger_count", "colour"]) as world:
+    with World("feature", features=["passenger_count", "colour"], monitor={}) as world:
         process = world.up()
         check(process.wait() == 2, "status 2")
         check(process.has_line("views-1 .*ERROR.*colour"), "\n".join(process.lines))
