@@ -240,7 +240,9 @@ void overview_counts(const struct overview *o, struct overview_count ret[OVERVIE
     ret[n++].value = l->requests_new > over ? l->requests_new - over : 0;
     count(l, "pending", "requests_pending", &ret[n++]);
     count(l, "waiting", "outcomes_waiting", &ret[n++]);
-    count(l, "expired", "requests_expired", &ret[n++]);
+    count(l, "expired", "requests_expired", &ret[n]);
+    ret[n].known = ret[n].known && !views_ledger_hidden(l, "outcomes_expired");
+    ret[n++].value += l->outcomes_expired;
     count(l, "bad_labels", "outcomes_bad_label", &ret[n++]);
     count_dead_letters(o, &ret[n++]);
     for (size_t i = 0; i < n; i++)

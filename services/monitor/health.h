@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "inspect/rates.h"
 #include "monitor/beats.h"
-#include "monitor/rates.h"
 
 #define HEALTH_SILENT_MS    3000
 #define HEALTH_DOWN_MS      5000

@@ -16,6 +16,13 @@ static int take_option(void *ctx, const char *name, const char *value, struct er
     return 0;
 }
 
+static int run(struct runtime *rt)
+{
+    struct err err = {0};
+
+    return loop_run(rt, rt->spec->ctx, &err) < 0 ? runtime_exit_status(&err) : RUNTIME_OK;
+}
+
 int main(int argc, char **argv)
 {
     static const struct runtime_option options[] = {
@@ -31,12 +38,6 @@ int main(int argc, char **argv)
         .option = take_option,
         .ctx = &loop,
     };
-    struct runtime rt;
-    struct err err = {0};
-    int status = runtime_init(&rt, argc, argv, &spec);
 
-    if (status == RUNTIME_GO)
-        status = loop_run(&rt, &loop, &err) < 0 ? runtime_exit_status(&err) : RUNTIME_OK;
-    runtime_release(&rt);
-    return status;
+    return runtime_main(argc, argv, &spec, run);
 }

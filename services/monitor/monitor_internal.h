@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "inspect/rates.h"
 #include "inspect/status.h"
 #include "monitor/beats.h"
 #include "monitor/breakdown.h"
@@ -12,7 +13,6 @@
 #include "monitor/health.h"
 #include "monitor/monitor.h"
 #include "monitor/places.h"
-#include "monitor/rates.h"
 #include "monitor/requests.h"
 #include "monitor/text.h"
 #include "monitor/verdict.h"
