@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "http/http_channel.h"
+#include "monitor/why.h"
 
 #define THREADS     4 /* so that a view or an explanation keeps nobody waiting */
 #define CHART_JS    "/usr/share/javascript/chart.js/chart.min.js" /* Debian's libjs-chart.js */
@@ -22,6 +23,7 @@ struct api {
     struct api_options options;
     struct http_server *server;
     struct http_channel *channel;
+    struct why why;
 };
 
 /* ---- Data ---- */
@@ -177,6 +179,8 @@ static void add_routes(struct api *api)
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
         http_handle(api->server, "GET", routes[i].path, routes[i].handler, api);
+    api->why = (struct why){api->options.monitor, api->options.explainer};
+    why_routes(api->server, &api->why);
     api->channel =
         http_channel_new(api->server, "/api/stream",
                          &(struct http_channel_options){.snapshot = snapshot, .ctx = api});

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "http/http.h"
 #include "monitor/auditor.h"
+#include "monitor/explain.h"
 #include "monitor/monitor.h"
 #include "monitor/view_rows.h"
 #include "task/task.h"
@@ -21,6 +22,7 @@ struct api_options {
     struct monitor *monitor;
     struct auditor *auditor;
     struct view_rows *views;
+    struct explainer *explainer;
     const char *listen; /* NULL: the task file's */
     const char
         *dashboard; /* the page's folder; NULL: where it is installed, or beside the program */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "monitor/text.h"
 
 static void get_text(const struct json_value *object, const char *name, char *ret, size_t size)
 {
@@ -52,6 +53,24 @@ static struct beat_model *model_of(struct beats *b, const struct json_value *key
     return found;
 }
 
+/* What the learner says of a model's detector of error drift. */
+static void read_detector(const struct json_value *model, struct beat_model *m)
+{
+    struct json_value drift;
+    struct json_value newest;
+    struct json_value at;
+
+    m->detector[0] = '\0';
+    m->alarms = 0;
+    m->alarm_ms = TIME_UNKNOWN;
+    if (!json_get(model, "drift", &drift) || drift.type != JSON_OBJECT)
+        return;
+    get_text(&drift, "detector", m->detector, sizeof(m->detector));
+    m->alarms = get_count(&drift, "alarms");
+    if (json_get(&drift, "newest", &newest) && json_get(&newest, "at", &at))
+        m->alarm_ms = text_read_time(&at);
+}
+
 static void read_models(struct beats *b, const struct json_value *status, bool learner,
                         struct beat *beat)
 {
@@ -71,7 +90,7 @@ static void read_models(struct beats *b, const struct json_value *status, bool l
             continue;
         }
         get_text(&v, "generation", m->generation, sizeof(m->generation));
-        m->alarms = get_count(&v, "alarms");
+        read_detector(&v, m);
         if (get_count(&v, "position") > beat->work)
             beat->work = get_count(&v, "position");
     }

@@ -26,8 +26,10 @@ struct beat {
 struct beat_model {
     char name[65];
     char generation[32];
-    char served[64]; /* the version that inference has loaded; "" */
-    uint64_t alarms; /* of error drift */
+    char served[64];   /* the version that inference has loaded; "" */
+    char detector[32]; /* of error drift; "" */
+    uint64_t alarms;   /* of it */
+    int64_t alarm_ms;  /* bus time of the newest one's row; TIME_UNKNOWN */
 };
 
 /* Large: keep it on the heap. */

@@ -125,6 +125,7 @@ static void on_prediction(struct monitor *m, const struct bus_msg *msg, int64_t 
     if (has_come(req, REQUESTS_PREDICTION))
         return;
     requests_keep(m->requests, req, REQUESTS_PREDICTION, msg->value, msg->value_len);
+    monitor_watch_served(m, msg, &root);
     if (req->predicted_ms == TIME_UNKNOWN)
         req->predicted_ms = time_of(&root, "predicted_at");
     if (req->predicted_ms == TIME_UNKNOWN)
@@ -199,6 +200,7 @@ static void on_row(struct monitor *m, const struct bus_msg *msg, int64_t now_ms)
     if (has_come(req, REQUESTS_ROW))
         return;
     requests_keep(m->requests, req, REQUESTS_ROW, msg->value, msg->value_len);
+    monitor_watch_learned(m, msg, &row, now_ms);
     req->seq = row.seq;
     if (req->requested_ms == TIME_UNKNOWN)
         req->requested_ms = time_of(&root, "requested_at");

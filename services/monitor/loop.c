@@ -16,12 +16,15 @@
 #define CONNECT_MS 500  /* between two looks for what is not there yet */
 #define LISTEN_MS  5000 /* between two tries to take a port that is taken */
 
+#define DRIFT "drift" /* what the state of feature drift is kept as */
+
 struct loop {
     struct runtime *rt;
     struct monitor *monitor;
     struct recorder *recorder;
     struct auditor *auditor;
     struct view_rows *views;
+    struct explainer *explainer;
     struct api_options api_options;
     struct api *api; /* NULL: the port is taken */
     struct feed *feed;
@@ -168,6 +171,15 @@ static void read_versions(struct loop *l)
     }
 }
 
+static void keep_drift(struct loop *l)
+{
+    struct buf state = BUF_INIT;
+
+    if (monitor_save_drift(l->monitor, &state))
+        recorder_put(l->recorder, DRIFT, state.data, state.len);
+    buf_release(&state);
+}
+
 static int second(struct loop *l, struct err *err)
 {
     int64_t now_ms = clock_wall_ms();
@@ -188,6 +200,7 @@ static int second(struct loop *l, struct err *err)
                    recorder_point, l->recorder, &id, &l->tick);
     if (l->api)
         api_tick(l->api, id, &l->tick);
+    keep_drift(l);
     recorder_commit(l->recorder, l->monitor, now_ms);
     if (has_beats)
         read_versions(l);
@@ -245,6 +258,18 @@ static void warn(const char *text)
     log_warn("%s", text);
 }
 
+/* The reference and the windows of feature drift, as they were kept. */
+static void restore_drift(struct loop *l)
+{
+    struct buf kept = BUF_INIT;
+    struct err err = {0};
+
+    if (recorder_get(l->recorder, DRIFT, &kept) &&
+        monitor_restore_drift(l->monitor, kept.data, kept.len, &err) < 0)
+        log_warn("feature drift begins anew: %s", err.text);
+    buf_release(&kept);
+}
+
 static int begin(struct loop *l, const struct loop_options *options, struct err *err)
 {
     const struct task *task = l->rt->task;
@@ -259,7 +284,11 @@ static int begin(struct loop *l, const struct loop_options *options, struct err 
     l->recorder = recorder_open(buf_str(&path), warn);
     buf_release(&path);
     recorder_restore(l->recorder, l->monitor, clock_wall_ms());
+    restore_drift(l);
     l->views = view_rows_new(task);
+    l->explainer = explainer_new(task, l->rt->sql_hash, err);
+    if (!l->explainer)
+        return err->code;
     l->auditor = auditor_start(task, l->monitor, err);
     if (!l->auditor)
         return err->code;
@@ -268,6 +297,7 @@ static int begin(struct loop *l, const struct loop_options *options, struct err 
         .monitor = l->monitor,
         .auditor = l->auditor,
         .views = l->views,
+        .explainer = l->explainer,
         .listen = options->listen,
         .dashboard = options->dashboard,
         .warn = warn,
@@ -289,10 +319,13 @@ int loop_run(struct runtime *rt, const struct loop_options *options, struct err 
     if (rc == 0 && runtime_beat(rt, "done", write_status, &l, &ignored) < 0)
         log_debug("the last heartbeat: %s", ignored.text);
     feed_close(l.feed);
-    if (l.recorder && l.monitor)
+    if (l.recorder && l.monitor) {
+        keep_drift(&l);
         recorder_commit(l.recorder, l.monitor, clock_wall_ms());
+    }
     recorder_close(l.recorder);
     view_rows_free(l.views);
+    explainer_free(l.explainer);
     monitor_free(l.monitor);
     buf_release(&l.beats);
     buf_release(&l.tick);

@@ -86,6 +86,7 @@ struct monitor *monitor_new(const struct task *task, int64_t started_ms, struct 
     m->requests = requests_new();
     m->errors = errors_new(task->n_models, (size_t)task->score_window);
     cohorts_init(&m->cohorts, task->n_models);
+    m->watch = watch_new(task);
     m->curves = curves_new();
     m->versions = mem_zalloc(task->n_models + 1, sizeof(*m->versions));
     m->x = mem_zalloc(schema_size(task->features) + 1, sizeof(*m->x));
@@ -124,6 +125,7 @@ void monitor_free(struct monitor *m)
     row_reader_free(m->rows);
     requests_free(m->requests);
     errors_free(m->errors);
+    watch_free(m->watch);
     cohorts_release(&m->cohorts);
     dead_clear(&m->dead);
     marks_release(&m->marks);
@@ -148,6 +150,7 @@ static void forget(struct monitor *m)
     moves_clear(&m->ended);
     requests_clear(m->requests);
     errors_clear(m->errors);
+    watch_clear(m->watch);
     cohorts_clear(&m->cohorts);
     dead_clear(&m->dead);
     m->places = (struct places){.n = 0};

@@ -117,6 +117,27 @@ void monitor_write_dead(struct monitor *m, struct buf *out);
 int monitor_write_export(struct monitor *m, const char *what, const char *format, struct buf *out,
                          struct err *err) MUST_CHECK;
 
+/* Feature drift and skew (drift.h). Restoring: errors as of watch_load(). */
+void monitor_write_drift(struct monitor *m, struct buf *out);
+void monitor_reset_drift(struct monitor *m);
+bool monitor_save_drift(struct monitor *m, struct buf *ret);
+int monitor_restore_drift(struct monitor *m, const void *data, size_t len,
+                          struct err *err) MUST_CHECK;
+
+/* A prediction that is to be explained, copied. */
+struct monitor_asked {
+    char incarnation[UUID_TEXT_LEN + 1];
+    struct buf version;  /* that answered */
+    struct buf features; /* the object that it answered to */
+    double served;       /* as it went out; NaN */
+};
+
+/* ERR_NOT_FOUND: no such request or model, or its messages are kept no longer. Release in any case.
+ */
+int monitor_ask(struct monitor *m, const char *key, size_t len, const char *model,
+                struct monitor_asked *ret_asked, struct err *err) MUST_CHECK;
+void monitor_asked_release(struct monitor_asked *asked);
+
 /* The task's incarnation as it was begun; "" before. */
 void monitor_incarnation(struct monitor *m, char ret[UUID_TEXT_LEN + 1]);
 

@@ -9,6 +9,7 @@
 #include "monitor/beats.h"
 #include "monitor/breakdown.h"
 #include "monitor/dead.h"
+#include "monitor/drift.h"
 #include "monitor/errors.h"
 #include "monitor/health.h"
 #include "monitor/monitor.h"
@@ -101,6 +102,7 @@ struct monitor {
     struct cohorts cohorts;
     struct places places;
     struct dead dead;
+    struct watch *watch;
     const char *slice_name[ERRORS_SLICES_MAX];
     size_t slice[ERRORS_SLICES_MAX]; /* indexes of those features */
     size_t n_slices;
@@ -165,6 +167,13 @@ bool monitor_mark_locked(struct monitor *m, const struct mark *mark);
 void monitor_intake(struct monitor *m, const struct bus_msg *msg, int64_t now_ms);
 void moves_clear(struct moves *moves);
 void latest_release(struct latest *latest);
+
+/* ---- watching.c ---- */
+void monitor_watch_served(struct monitor *m, const struct bus_msg *msg,
+                          const struct json_value *root);
+/* m->x holds the row's features. */
+void monitor_watch_learned(struct monitor *m, const struct bus_msg *msg, const struct row *row,
+                           int64_t now_ms);
 
 /* ---- second.c ---- */
 void monitor_take_beats(struct monitor *m, const char *beats, size_t len, int64_t now_ms);

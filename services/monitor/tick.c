@@ -228,6 +228,14 @@ static void write_audit(const struct monitor *m, struct buf *out)
     buf_byte(out, '}');
 }
 
+static void write_drift(const struct monitor *m, struct buf *out)
+{
+    text_put_name(out, "drift");
+    buf_byte(out, '{');
+    watch_write_tick(m->watch, out);
+    buf_byte(out, '}');
+}
+
 void monitor_write_checks(const struct monitor *m, struct buf *out)
 {
     static const char *const names[MONITOR_N_CHECKS] = {
@@ -378,6 +386,7 @@ static void write_head(const struct monitor *m, struct buf *out)
     text_put_count(out, "backlog", m->status.backlog);
     write_sampled(m, out);
     write_audit(m, out);
+    write_drift(m, out);
     monitor_write_checks(m, out);
 }
 
