@@ -250,7 +250,7 @@ static int tx_fail(struct kafka_bus *bus, rd_kafka_error_t *error, const char *w
     if (!error)
         return 0;
     int code = kafka_fail(bus, &bus->producer_trouble, rd_kafka_error_code(error), what, err);
-    if (rd_kafka_error_is_fatal(error))
+    if (rd_kafka_error_is_fatal(error) && code != ERR_REFUSED)
         code = ERR_FATAL;
     else if (rd_kafka_error_txn_requires_abort(error))
         code = ERR_CONFLICT;

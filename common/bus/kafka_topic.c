@@ -51,8 +51,10 @@ int kafka_count_partitions(const struct kafka_bus *bus, const struct kafka_troub
         return kafka_fail(bus, trouble, rd_kafka_last_error(), full, err);
     rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, rkt, &metadata, bus->timeout_ms);
     rd_kafka_topic_destroy(rkt);
-    if (code)
+    if (code) {
+        rd_kafka_poll(rk, 0); /* what is wrong with the connection comes as an event */
         return kafka_fail(bus, trouble, code, full, err);
+    }
     int n = 0;
     if (metadata->topic_cnt == 1) {
         n = metadata->topics[0].partition_cnt;

@@ -299,10 +299,24 @@ static void count_batch(struct inference *inf)
 
 /* Steps */
 
+/*
+ * A member that its group has shut out (it could not be heard for longer than its session, or
+ * another took its name) joins anew. What it had not committed is handed out again.
+ */
+static int rejoin_if_shut_out(struct inference *inf, int rc, struct err *err)
+{
+    if (rc == ERR_FATAL) {
+        inf->must_rejoin = true;
+        err->retriable = true;
+    }
+    return rc;
+}
+
 static int poll_batch(struct inference *inf, int timeout_ms, struct err *err)
 {
     int n = bus_poll(inf->reader, inf->max, timeout_ms, &inf->msgs, err);
 
+    n = rejoin_if_shut_out(inf, n, err);
     if (n == ERR_TRIMMED) {
         log_warn("rows that were not predicted are gone: %s", err->text);
         n = 0; /* said once; the oldest that is kept comes next */
@@ -329,7 +343,7 @@ static void note_durable(struct inference *inf)
 
 static int commit(struct inference *inf, struct err *err)
 {
-    int rc = bus_commit(inf->reader, err);
+    int rc = rejoin_if_shut_out(inf, bus_commit(inf->reader, err), err);
 
     if (rc == ERR_CONFLICT) {
         ++*inf->c_conflicts; /* another member has them now, and predicts them once more */

@@ -39,7 +39,12 @@ def check_balanced(world, trips, timeout_s=180):
     for finding in audit["deep"]:
         print("  " + finding["text"])
     check(audit["unchecked"] == ["E9"], str(audit["unchecked"]))
-    ledger = world.ledger()
+    def told():
+        """The audit counted; a heartbeat may be a second older."""
+        now = world.ledger()
+        done = now["outcomes_emitted"] + now["outcomes_bad_label"]
+        return now if now["requests_predicted"] == done == trips else None
+    ledger = wait_for(told, f"a heartbeat of views with all {trips} trips", 10)
     print("  ledger:", {k: v for k, v in ledger.items() if v}, flush=True)
     check(ledger["requests_new"] == ledger["outcomes_new"] == trips, str(ledger))
     labelled = trips - ledger["outcomes_bad_label"]
