@@ -331,6 +331,22 @@ int kafka_tx_commit(struct bus *base, int timeout_ms, struct err *err)
     return rc;
 }
 
+/*
+ * Gives up what is open. Where broker and library differ over how a commit ended that was not
+ * answered in time, librdkafka's producer is of no more use; a new one of the same name settles it.
+ */
+static int abort_open(struct kafka_bus *bus, struct err *err)
+{
+    rd_kafka_error_t *error = rd_kafka_abort_transaction(bus->producer, bus->timeout_ms);
+
+    if (!error || rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR_INVALID_TXN_STATE)
+        return tx_fail(bus, error, "giving up a transaction", err);
+    rd_kafka_error_destroy(error);
+    kafka_publisher_release(bus);
+    bus->is_tx_ready = false;
+    return tx_ready(bus, err);
+}
+
 int kafka_tx_abort(struct bus *base, struct err *err)
 {
     struct kafka_bus *bus = kafka_bus_of(base);
@@ -343,8 +359,7 @@ int kafka_tx_abort(struct bus *base, struct err *err)
             rc = 0;
     }
     if (rc == 0 && bus->is_tx_open)
-        rc = tx_fail(bus, rd_kafka_abort_transaction(bus->producer, bus->timeout_ms),
-                     "giving up a transaction", err);
+        rc = abort_open(bus, err);
     if (rc == 0) {
         bus->is_tx_open = false;
         bus->failure = (struct err){0};

@@ -101,7 +101,9 @@ def test_broker_away(seconds):
             words = [line for line in up.lines[start:]
                      if line.startswith(service) and "WARN" in line]
             print("  " + "\n  ".join(words))
-            check(1 <= len(words) <= 6, f"{service} says it {len(words)} times: {words}")
+            # A short one passes while a transaction waits for its end.
+            least = 1 if seconds > 15 else 0
+            check(least <= len(words) <= 6, f"{service} says it {len(words)} times: {words}")
         check(up.stop() == 0, "it stops with status 0")
 
 
