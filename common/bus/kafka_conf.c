@@ -73,7 +73,8 @@ static const struct setting common_defaults[] = {
 static const struct setting member_defaults[] = {
     {"partition.assignment.strategy", "cooperative-sticky"},
     {"session.timeout.ms", "10000"},
-    /* A full queue is looked at again only once a second: it must hold what is worked off in one. */
+    /* A full queue is looked at again only once a second: it must hold what is worked off in one.
+     */
     {"queued.min.messages", "400000"},
     {"queued.max.messages.kbytes", "262144"},
     {NULL, NULL},
