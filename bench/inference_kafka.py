@@ -96,7 +96,7 @@ class Inference:
 def train(world, options, trips):
     """The loop, until it has learned so many trips."""
     up = world.spawn(str(pathlib.Path(options.bin) / "oxbow"), "up", "--config", str(world.config),
-                     "--data", str(world.data), "--simulate", "--rate", "3000", "--trips",
+                     "--data", str(world.data), "--no-monitor", "--simulate", "--rate", "3000", "--trips",
                      str(trips))
     up.wait_line("simulator-1 has finished", patience_s=300)
     time.sleep(3)

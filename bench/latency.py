@@ -20,7 +20,7 @@ import time
 def run_once(a, env):
     data = tempfile.mkdtemp(prefix="oxbow-latency-")
     with open(os.path.join(data, "up.log"), "w") as log:
-        up = subprocess.Popen([os.path.join(a.bin, "oxbow"), "up", "--fresh", "--with-redis", "--no-simulator",
+        up = subprocess.Popen([os.path.join(a.bin, "oxbow"), "up", "--fresh", "--with-redis", "--no-simulator", "--no-monitor",
                                "--config", a.config, "--data", data], stdout=log, stderr=log, env=env)
         try:
             port = os.path.join(data, "redis.port")

@@ -2,6 +2,7 @@
 """The whole loop under full load: trips a second, and where the microseconds go.
 
     bench/loop.py [--runs 5] [--bin DIR] [--trips N] [--rate R] [--durability process|machine] [--config FILE]
+                  [--monitor]
 
 Runs `oxbow demo --fresh --trips N --rate R` (all services and a redis-server of its own), samples every
 process's CPU time and resident memory once a second from /proc, and prints:
@@ -12,17 +13,22 @@ process's CPU time and resident memory once a second from /proc, and prints:
 
 With --runs N, N runs one after the other, and the median of trips a second and of each process's microseconds.
 
+With --monitor each run is done twice, without and with oxbow-monitor (and one page that looks at it), and the ratio told.
+
 The rate is by default far above what the loop can do: back-pressure then sets the pace.
 """
 import argparse
 import json
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -61,14 +67,33 @@ def views_status(port):
         return None
 
 
-def run_once(a):
+def watch(port, run):
+    """A browser that looks at the monitor's stream, as long as the loop runs."""
+    while run.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/stream", timeout=30) as stream:
+                for _ in stream:
+                    pass
+        except OSError:
+            time.sleep(0.2)
+
+
+def run_once(a, monitor=False):
     """Runs the loop once, prints what was seen, and gives (trips a second, {process: microseconds a trip})."""
     data = tempfile.mkdtemp(prefix="oxbow-bench-")
-    env = dict(os.environ, OXBOW_DURABILITY=a.durability)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        page = s.getsockname()[1]
+    env = dict(os.environ, OXBOW_DURABILITY=a.durability, OXBOW_MONITOR_LISTEN=f"127.0.0.1:{page}")
     command = [os.path.join(a.bin, "oxbow"), "demo", "--fresh", "--quiet", "--json", "--trips", str(a.trips),
                "--rate", str(a.rate), "--config", a.config, "--data", data]
+    if not monitor:
+        command.append("--no-monitor")
     log = open(os.path.join(data, "bench.log"), "w")
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=env, text=True)
+
+    if monitor:
+        threading.Thread(target=watch, args=(page, run), daemon=True).start()
 
     first = last = None
     cpu, memory, curve = {}, [], []
@@ -129,7 +154,19 @@ def main():
     p.add_argument("--rate", type=float, default=1000000)
     p.add_argument("--durability", default="process")
     p.add_argument("--config", default=os.path.join(root, "config/taxi.json"))
+    p.add_argument("--monitor", action="store_true",
+                   help="each run twice, without and with oxbow-monitor and one page that looks at it")
     a = p.parse_args()
+
+    if a.monitor:
+        pairs = [(run_once(a), run_once(a, True)) for _ in range(a.runs)]
+        ratios = [with_it[0] / without[0] for without, with_it in pairs]
+        spent = statistics.median(r[1].get("oxbow-monitor", 0) for _, r in pairs)
+        print(f"median of {a.runs}: {statistics.median(r[0] for r, _ in pairs):.0f} trips a second without the "
+              f"monitor, {statistics.median(r[0] for _, r in pairs):.0f} with it; ratio "
+              f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}); it takes {spent:.1f} CPU "
+              "us a trip")
+        return
 
     runs = [run_once(a) for _ in range(a.runs)]
     if a.runs > 1:

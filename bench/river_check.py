@@ -48,7 +48,8 @@ def main():
     a = p.parse_args()
 
     log = open(os.path.join(a.data, "river_check.log"), "w")
-    up = subprocess.Popen([os.path.join(a.bin, "oxbow"), "up", "--with-redis", "--no-simulator", "--config",
+    up = subprocess.Popen([os.path.join(a.bin, "oxbow"), "up", "--with-redis", "--no-simulator", "--no-monitor",
+                           "--config",
                            a.config, "--data", a.data], stdout=log, stderr=log)
     try:
         for audit in (["--settled"], ["--deep"]):

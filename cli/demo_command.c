@@ -115,6 +115,21 @@ static int finish(struct up *up, struct screen *screen, const struct demo_option
     return status;
 }
 
+/* Where the live page is, as this machine's browser reaches it. */
+static void say_page(struct up *up)
+{
+    const struct task_monitor *monitor = &up->task->monitor;
+    const char *port = strrchr(monitor->listen, ':') + 1;
+    int len = (int)(port - 1 - monitor->listen);
+    bool here = strncmp(monitor->listen, "127.0.0.1:", 10) == 0 ||
+                strncmp(monitor->listen, "0.0.0.0:", 8) == 0;
+
+    if (strcmp(port, "0") == 0)
+        return; /* it takes a free one, and says which */
+    up_say(up, "the live page: http%s://%.*s:%s/", monitor->tls_key ? "s" : "", here ? 9 : len,
+           here ? "localhost" : monitor->listen, port);
+}
+
 static int run(struct demo_options *o)
 {
     struct screen screen;
@@ -131,6 +146,8 @@ static int run(struct demo_options *o)
     int rc = up_start(&up, &o->up, &screen, &err);
     if (rc == 0) {
         struct live *live = live_new(&up, &screen, &o->up.access, screen.tty && !o->quiet);
+        if (!o->up.no_monitor)
+            say_page(&up);
         if (o->replay && !(o->speed > 0) && !(o->rate > 0))
             up_say(&up, "replaying at %d trips a second; --speed and --rate set another pace",
                    REPLAY_RATE);
@@ -175,6 +192,8 @@ int demo_command(int argc, char **argv)
         {"trips", 0, OPTION_INT, "N", "end after N trips, when all are learned", &o.trips, 1, 9e15},
         {"inference", 0, OPTION_INT, "N", "how many inference processes (default 1)",
          &o.up.inference, 1, UP_MAX_INFERENCE},
+        {"no-monitor", 0, OPTION_FLAG, NULL,
+         "without the live page (monitor.listen in the task file)", &o.up.no_monitor, 0, 0},
         {"json", 0, OPTION_FLAG, NULL, "print the summary as JSON, and nothing else, on stdout",
          &o.json, 0, 0},
         {"quiet", 0, OPTION_FLAG, NULL, "show warnings and the status only", &o.quiet, 0, 0},

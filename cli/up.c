@@ -175,6 +175,8 @@ static int start_services(struct up *up, const struct up_options *options, struc
         rc = start_service(up, "inference", i, NULL, err);
     if (rc >= 0)
         rc = start_service(up, "learner", 1, NULL, err);
+    if (rc >= 0 && !options->no_monitor)
+        rc = start_service(up, "monitor", 1, NULL, err);
     if (rc >= 0 && options->with_simulator)
         rc = up->simulator = start_service(up, "simulator", 1, options->simulator, err);
     return rc < 0 ? rc : 0;

@@ -22,6 +22,7 @@ struct up_options {
     bool fresh;
     bool with_redis;
     bool with_simulator;
+    bool no_monitor;
     int64_t inference;      /* how many inference processes */
     char *const *simulator; /* its options, NULL-terminated; may be NULL */
 };

@@ -49,6 +49,8 @@ int up_command(int argc, char **argv)
          &o.with_redis, 0, 0},
         {"inference", 0, OPTION_INT, "N", "how many inference processes (default 1)", &o.inference,
          1, UP_MAX_INFERENCE},
+        {"no-monitor", 0, OPTION_FLAG, NULL,
+         "without the live page (monitor.listen in the task file)", &o.no_monitor, 0, 0},
         {"no-simulator", 0, OPTION_FLAG, NULL, "the stream comes from elsewhere", &no_simulator, 0,
          0},
         {"simulate", 0, OPTION_REST, "ARGS...", "all that follows are the simulator's options",

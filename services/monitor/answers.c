@@ -53,6 +53,7 @@ static void write_task(const struct monitor *m, struct buf *out)
     text_put_string(out, "features", task->topics.features);
     text_put_string(out, "learning_queue", task->topics.learning_queue);
     text_put_string(out, "dead_letters", task->topics.dead_letters);
+    text_put_string(out, "drift_alarms", task->topics.drift_alarms);
     buf_byte(out, '}');
     text_put_string(out, "bus", task->bus);
     text_put_string(out, "views", task->views);

@@ -45,7 +45,8 @@ static int open_topic(struct feed *f, enum monitor_topic which, struct err *err)
     if (n < 0)
         return n;
     topic->left = f->per_second;
-    if (which != MONITOR_DEAD && bus_places_high(f->bus, topic->name, &topic->places, err) < 0)
+    bool from_oldest = which == MONITOR_DEAD || which == MONITOR_ALARMS;
+    if (!from_oldest && bus_places_high(f->bus, topic->name, &topic->places, err) < 0)
         return err->code;
     int rc = assign(f, topic, err);
     return rc < 0 ? rc : 0;

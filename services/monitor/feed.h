@@ -4,7 +4,7 @@
  * and counted as far as the bus can count; so the reader costs the same at any
  * load, and holds nothing back: views trims without asking it.
  *
- * New readers begin at the newest message, of dead letters at the oldest kept.
+ * New readers begin at the newest message, those of dead letters and alarms at the oldest kept.
  */
 #ifndef OXBOW_MONITOR_FEED_H
 #define OXBOW_MONITOR_FEED_H

@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "monitor/monitor_internal.h"
 
+#define FRESH_MS 5000 /* an alarm so old or older has no place on the stream's clock of now */
+
 /* ---- Small lists ---- */
 
 static void moved_release(struct moved *moved)
@@ -212,6 +214,52 @@ static void on_row(struct monitor *m, const struct bus_msg *msg, int64_t now_ms)
         score(m, req, row.label, now_ms);
 }
 
+/* ---- Alarms of error drift ---- */
+
+static char *string_of(const struct json_value *object, const char *name)
+{
+    struct buf text = BUF_INIT;
+    struct json_value v;
+
+    if (!json_get(object, name, &v) || !json_string(&v, &text)) {
+        buf_release(&text);
+        return NULL;
+    }
+    return buf_detach(&text);
+}
+
+/* Its key is its identity, so that one that is read again, after a restart, is not told twice. */
+static void on_alarm(struct monitor *m, const struct bus_msg *msg, int64_t now_ms)
+{
+    struct json_value root;
+    struct buf text = BUF_INIT;
+
+    if (!msg->key || !parse(msg, &root))
+        return;
+    char *model = string_of(&root, "model");
+    char *detector = string_of(&root, "detector");
+    char *id = mem_strndup(msg->key, msg->key_len);
+    int64_t at_ms = time_of(&root, "at");
+    buf_printf(&text, "%s: the error of %s went from %.4g to %.4g", detector ? detector : "drift",
+               model ? model : "a model", number_of(&root, "mean_before"),
+               number_of(&root, "mean_after"));
+    bool is_fresh = at_ms == TIME_UNKNOWN || now_ms - at_ms < FRESH_MS;
+    struct mark mark = {
+        .id = id,
+        .kind = (char[]){"error-drift"},
+        .model = model,
+        .text = text.data,
+        .time_ms = at_ms == TIME_UNKNOWN ? now_ms : at_ms,
+        .event_ms = is_fresh ? m->event_ms : TIME_UNKNOWN,
+        .until_ms = TIME_UNKNOWN,
+    };
+    monitor_mark_locked(m, &mark);
+    free(model);
+    free(detector);
+    free(id);
+    buf_release(&text);
+}
+
 void monitor_intake(struct monitor *m, const struct bus_msg *msg, int64_t now_ms)
 {
     const struct task *task = m->task;
@@ -226,4 +274,6 @@ void monitor_intake(struct monitor *m, const struct bus_msg *msg, int64_t now_ms
         on_row(m, msg, now_ms);
     else if (strcmp(msg->topic, task->topics.dead_letters) == 0)
         dead_add(&m->dead, msg->value, msg->value_len, now_ms);
+    else if (strcmp(msg->topic, task->topics.drift_alarms) == 0)
+        on_alarm(m, msg, now_ms);
 }

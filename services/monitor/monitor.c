@@ -19,6 +19,7 @@ const char *monitor_topic(const struct task *task, enum monitor_topic topic)
         [MONITOR_PREDICTIONS] = task->topics.predictions,
         [MONITOR_ROWS] = task->topics.learning_queue,
         [MONITOR_DEAD] = task->topics.dead_letters,
+        [MONITOR_ALARMS] = task->topics.drift_alarms,
     };
 
     return names[topic];

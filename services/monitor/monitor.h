@@ -31,6 +31,7 @@ enum monitor_topic {
     MONITOR_PREDICTIONS,
     MONITOR_ROWS,
     MONITOR_DEAD,
+    MONITOR_ALARMS,
     MONITOR_N_TOPICS
 };
 const char *monitor_topic(const struct task *task, enum monitor_topic topic);

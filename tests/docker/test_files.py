@@ -6,8 +6,8 @@ from engine import ROOT, check, compose_command, main, must
 
 SERVICES = {
     "compose.yaml": ("redpanda", "materialize", "redis", "views", "inference", "learner",
-                     "simulator"),
-    "compose.embedded.yaml": ("redis", "views", "inference", "learner", "simulator"),
+                     "monitor", "simulator"),
+    "compose.embedded.yaml": ("redis", "views", "inference", "learner", "monitor", "simulator"),
 }
 
 

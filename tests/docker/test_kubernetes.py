@@ -84,7 +84,7 @@ def test_objects():
         elif kind != "Namespace":
             check(isinstance(o.get("spec"), dict), f"{file}: {kind} {name}: spec")
     check({name for kind, name in seen if kind in ("StatefulSet", "Deployment")} ==
-          {"redis", "views", "inference", "learner", "simulator"}, str(seen))
+          {"redis", "views", "inference", "learner", "monitor", "simulator"}, str(seen))
 
 
 def check_container(where, c, volumes, maps):
@@ -139,7 +139,7 @@ def test_only_inference_has_replicas():
     for _, o in workloads():
         name, spec = o["metadata"]["name"], o["spec"]
         check(spec["replicas"] == 1 or name == "inference", f"{name}: {spec['replicas']} replicas")
-        if name in ("learner", "simulator"):
+        if name in ("learner", "monitor", "simulator"):
             check(spec["strategy"] == {"type": "Recreate"}, f"{name}: {spec.get('strategy')}")
 
 

@@ -170,6 +170,8 @@ class World:
         config["refresh_seconds"] = 1
         config["refresh_rows"] = 500
         config.pop("data_dir", None)
+        if "features" in changes:
+            config["monitor"].update(size=None, drift={"silent": None})  # they name features
         config.update(changes)
         self.config.write_text(json.dumps(config, indent=1))
         return config
@@ -179,9 +181,11 @@ class World:
         self.started.append(process)
         return process
 
-    def up(self, *more, simulate=None):
+    def up(self, *more, simulate=None, monitor=False):
         argv = [BIN / "oxbow", "up", "--config", self.config, "--data", self.data, "--with-redis",
                 *more]
+        if not monitor:
+            argv.append("--no-monitor")
         if simulate is None:
             argv.append("--no-simulator")
         else:

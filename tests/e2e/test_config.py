@@ -52,7 +52,7 @@ def up(world, env=None):
     import os
     return subprocess.run(
         [str(a) for a in (BIN / "oxbow", "up", "--config", world.config, "--data", world.data,
-                          "--with-redis", "--no-simulator")],
+                          "--with-redis", "--no-simulator", "--no-monitor")],
         cwd=world.dir, capture_output=True, text=True, timeout=60,
         env=dict(os.environ, **(env or {})))
 

@@ -16,7 +16,7 @@ def demo(world, *more):
     """The summary of a run that ends by itself."""
     result = subprocess.run(
         [str(a) for a in (BIN / "oxbow", "demo", "--config", world.config, "--data", world.data,
-                          "--json", *more)],
+                          "--json", "--no-monitor", *more)],
         cwd=world.dir, capture_output=True, text=True, timeout=180)
     check(result.returncode == 0, f"demo: status {result.returncode}\n{result.stderr[-4000:]}")
     lines = result.stdout.splitlines()

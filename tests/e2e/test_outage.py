@@ -41,7 +41,7 @@ def up(world, redis, *more, simulate=None):
     (world.data).mkdir(exist_ok=True)
     (world.data / "redis.port").write_text(f"{redis.port}\n")  # for World.redis()
     argv = [BIN / "oxbow", "up", "--config", world.config, "--data", world.data,
-            "--redis-url", redis.url, *more]
+            "--redis-url", redis.url, "--no-monitor", *more]
     argv += ["--simulate", *simulate] if simulate else ["--no-simulator"]
     return world.spawn(*argv)
 
