@@ -1,0 +1,114 @@
+/* The newest requests with their true answer: every model's prediction as a dot, the truth as a tick,
+ * the error of the best as a bar. The list stands still while somebody points at it or is in it. */
+import { $, define, el, put, setText, svg } from "./dom.js";
+import { NONE, fixed, number, time, value, withUnit } from "./format.js";
+import { isRegression, leader, look, noun, nouns, store, unit } from "./store.js";
+
+const ROWS = 20;
+const SAME = 0.15;
+
+let rows = null;
+let body = null;
+let frozen = false;
+
+function build() {
+    body = el("tbody");
+    rows = [];
+    const event = el("th", { scope: "col", class: "hide-small" }, "event time");
+    const scale = el("th", { scope: "col", class: "dots" });
+    const card = $("latest");
+
+    put(card, el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "latest-title" },
+        el("table", { class: "latest" }, el("caption", { class: "sr" }, `The newest ${nouns()} with their true answer`),
+            el("thead", null, el("tr", null, el("th", { scope: "col" }, noun()), event,
+                el("th", { scope: "col", class: "right hide-small" }, define("size", "size")),
+                el("th", { scope: "col", class: "right" }, define("truth", "truth")),
+                scale, el("th", { scope: "col", class: "right" }, define("error", "error")))), body)));
+    card.scale = scale;
+    card.addEventListener("pointerenter", () => freeze(true));
+    card.addEventListener("pointerleave", () => freeze(card.contains(document.activeElement)));
+    card.addEventListener("focusin", () => freeze(true));
+    card.addEventListener("focusout", () => freeze(card.matches(":hover")));
+}
+
+function freeze(yes) {
+    frozen = yes;
+    $("latest").classList.toggle("frozen", yes);
+    if (!yes)
+        drawLatest();
+}
+
+function makeRow() {
+    const r = {
+        link: el("a"), time: el("td", { class: "num hide-small muted" }), size: el("td", { class: "num right hide-small" }), truth: el("td", { class: "num right" }),
+        plot: svg("svg", { class: "dotplot", height: 20, role: "img" }), error: el("td", { class: "num right" }),
+    };
+
+    r.dots = el("td", { class: "dots" }, r.plot);
+    r.root = el("tr", null, el("th", { scope: "row" }, r.link), r.time, r.size, r.truth, r.dots, r.error);
+    return r;
+}
+
+/* 0 to a little above nearly all that is shown; what is beyond sits at the end. */
+function scaleOf(list) {
+    const all = list.flatMap((t) => [t.label, ...Object.values(t.values)]).filter(Number.isFinite).sort((a, b) => a - b);
+    const high = (all[Math.floor((all.length - 1) * 0.97)] || 1) * 1.08;
+    const low = Math.min(0, all[0] ?? 0);
+
+    return { low, high, digits: high >= 100 ? 0 : high >= 10 ? 1 : high >= 1 ? 2 : 3, at: (v) => `${(1 + 98 * Math.max(0, Math.min(1, (v - low) / (high - low)))).toFixed(2)}%` };
+}
+
+function fill(r, trip, scale, best) {
+    const error = best && trip.values[best] !== undefined && trip.values[best] !== null ? trip.values[best] - trip.label : null;
+    const way = error === null || Math.abs(error) <= SAME * Math.abs(trip.label) ? "even" : error > 0 ? "over" : "under";
+    const truth = scale.at(trip.label);
+
+    setText(r.link, trip.key);
+    r.link.setAttribute("href", `#/request/${encodeURIComponent(trip.key)}`);
+    setText(r.time, time(trip.event_ms ?? trip.time_ms, trip.event_ms !== null));
+    setText(r.size, number(trip.size));
+    setText(r.truth, withUnit(fixed(trip.label, scale.digits), unit()));
+    setText(r.error, withUnit((error > 0 ? "+" : "") + fixed(error, scale.digits), unit()));
+    r.error.dataset.way = way;
+    r.plot.setAttribute("aria-label", Object.entries(trip.values).map(([m, v]) => `${m} ${number(v)}`).join(", "));
+    put(r.plot, svg("line", { x1: "1%", x2: "99%", y1: 10, y2: 10, class: "rail" }),
+        error === null ? null : svg("line", { x1: truth, x2: scale.at(trip.values[best]), y1: 10, y2: 10, class: `miss ${way}` }),
+        store.models.filter((m) => Number.isFinite(trip.values[m]) && !store.hidden.has(m)).map((m) =>
+            svg("circle", { cx: scale.at(trip.values[m]), cy: 10, r: m === best ? 4.5 : 3.25, class: `dot-${look(m).class}` })),
+        svg("line", { x1: truth, x2: truth, y1: 2, y2: 18, class: "truth" }));
+}
+
+function drawScale(place, scale) {
+    const step = [1, 2, 5].flatMap((f) => Array.from({ length: 14 }, (_, e) => f * 10 ** (e - 6))).sort((a, b) => a - b)
+        .find((s) => (scale.high - scale.low) / s <= 6) || scale.high;
+    const ticks = [];
+
+    for (let v = Math.ceil(scale.low / step) * step; v <= scale.high; v += step)
+        ticks.push(Number(v.toPrecision(6)));
+    put(place, svg("svg", { class: "dotplot", height: 16, role: "img", "aria-label": `predictions, from ${number(scale.low)} to ${value(scale.high, unit())}` },
+        ticks.map((v, i) => svg("text", { x: scale.at(v), y: 12, "text-anchor": i === 0 ? "start" : "middle" }, i === 0 ? value(v, unit()) : number(v)))));
+}
+
+export function drawLatest() {
+    $("latest-section").hidden = !store.task;
+    if (!store.task)
+        return;
+    if (!rows)
+        build();
+    if (frozen && rows.length)
+        return;
+    $("latest-title").textContent = `Latest ${nouns()}`;
+    const list = store.latest.slice(0, ROWS);
+    const best = isRegression() ? leader() : null;
+    const scale = scaleOf(list);
+
+    drawScale($("latest").scale, scale);
+    while (rows.length < list.length) {
+        rows.push(makeRow());
+        body.append(rows.at(-1).root);
+    }
+    while (rows.length > list.length)
+        rows.pop().root.remove();
+    body.dataset.empty = list.length ? "" : `No ${noun()} has its true answer yet ${NONE} predictions go out meanwhile.`;
+    list.forEach((trip, i) => fill(rows[i], trip, scale, best));
+}
