@@ -9,6 +9,7 @@
 
 #include "base/stop.h"
 #include "monitor/api.h"
+#include "monitor/drift_metrics.h"
 #include "monitor/feed.h"
 #include "monitor/recorder.h"
 
@@ -25,6 +26,7 @@ struct loop {
     struct auditor *auditor;
     struct view_rows *views;
     struct explainer *explainer;
+    struct drift_metrics *drift_metrics;
     struct api_options api_options;
     struct api *api; /* NULL: the port is taken */
     struct feed *feed;
@@ -200,6 +202,7 @@ static int second(struct loop *l, struct err *err)
                    recorder_point, l->recorder, &id, &l->tick);
     if (l->api)
         api_tick(l->api, id, &l->tick);
+    drift_metrics_update(l->drift_metrics, l->monitor);
     keep_drift(l);
     recorder_commit(l->recorder, l->monitor, now_ms);
     if (has_beats)
@@ -285,6 +288,7 @@ static int begin(struct loop *l, const struct loop_options *options, struct err 
     buf_release(&path);
     recorder_restore(l->recorder, l->monitor, clock_wall_ms());
     restore_drift(l);
+    l->drift_metrics = drift_metrics_new(l->rt->tm, task);
     l->views = view_rows_new(task);
     l->explainer = explainer_new(task, l->rt->sql_hash, err);
     if (!l->explainer)
@@ -326,6 +330,7 @@ int loop_run(struct runtime *rt, const struct loop_options *options, struct err 
     recorder_close(l.recorder);
     view_rows_free(l.views);
     explainer_free(l.explainer);
+    drift_metrics_free(l.drift_metrics);
     monitor_free(l.monitor);
     buf_release(&l.beats);
     buf_release(&l.tick);

@@ -23,6 +23,7 @@
 #define MONITOR_TICK_BYTES 20000 /* of a tick, at any load */
 
 struct monitor;
+struct watch_figures; /* drift.h */
 
 /* Topics that are read, in the order of monitor_topic(). */
 enum monitor_topic {
@@ -120,6 +121,9 @@ int monitor_write_export(struct monitor *m, const char *what, const char *format
 
 /* Feature drift and skew (drift.h). Restoring: errors as of watch_load(). */
 void monitor_write_drift(struct monitor *m, struct buf *out);
+/* One of each feature of the task; values compared for skew, and those of them that differed. */
+void monitor_drift_figures(struct monitor *m, struct watch_figures *ret, uint64_t *ret_compared,
+                           uint64_t *ret_differing);
 void monitor_reset_drift(struct monitor *m);
 bool monitor_save_drift(struct monitor *m, struct buf *ret);
 int monitor_restore_drift(struct monitor *m, const void *data, size_t len,

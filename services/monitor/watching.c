@@ -82,6 +82,17 @@ void monitor_write_drift(struct monitor *m, struct buf *out)
     pthread_mutex_unlock(&m->lock);
 }
 
+void monitor_drift_figures(struct monitor *m, struct watch_figures *ret, uint64_t *ret_compared,
+                           uint64_t *ret_differing)
+{
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < schema_size(m->task->features); i++)
+        watch_feature(m->watch, i, &ret[i]);
+    *ret_compared = watch_compared(m->watch);
+    *ret_differing = watch_differing(m->watch);
+    pthread_mutex_unlock(&m->lock);
+}
+
 bool monitor_save_drift(struct monitor *m, struct buf *ret)
 {
     pthread_mutex_lock(&m->lock);
