@@ -194,6 +194,10 @@ int demo_command(int argc, char **argv)
          &o.up.inference, 1, UP_MAX_INFERENCE},
         {"no-monitor", 0, OPTION_FLAG, NULL,
          "without the live page (monitor.listen in the task file)", &o.up.no_monitor, 0, 0},
+        {"metrics", 0, OPTION_TEXT, "WHERE",
+         "on, off or ADDRESS: where the services serve /metrics (default on, 127.0.0.1:9401 and "
+         "up)",
+         &o.up.metrics, 0, 0},
         {"json", 0, OPTION_FLAG, NULL, "print the summary as JSON, and nothing else, on stdout",
          &o.json, 0, 0},
         {"quiet", 0, OPTION_FLAG, NULL, "show warnings and the status only", &o.quiet, 0, 0},

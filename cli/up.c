@@ -169,6 +169,9 @@ static int start_service(struct up *up, const char *service, int64_t number, cha
 
 static int start_services(struct up *up, const struct up_options *options, struct err *err)
 {
+    /* The services' own environment: each makes an address of its own of it. */
+    if (options->metrics)
+        setenv("OXBOW_METRICS", options->metrics, 1);
     int rc = start_service(up, "views", 1, NULL, err);
 
     for (int64_t i = 1; rc >= 0 && i <= options->inference; i++)

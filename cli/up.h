@@ -24,6 +24,7 @@ struct up_options {
     bool with_simulator;
     bool no_monitor;
     int64_t inference;      /* how many inference processes */
+    const char *metrics;    /* what the services' --metrics is to be; NULL: as they have it */
     char *const *simulator; /* its options, NULL-terminated; may be NULL */
 };
 

@@ -51,6 +51,10 @@ int up_command(int argc, char **argv)
          1, UP_MAX_INFERENCE},
         {"no-monitor", 0, OPTION_FLAG, NULL,
          "without the live page (monitor.listen in the task file)", &o.no_monitor, 0, 0},
+        {"metrics", 0, OPTION_TEXT, "WHERE",
+         "on, off or ADDRESS: where the services serve /metrics (default on, 127.0.0.1:9401 and "
+         "up)",
+         &o.metrics, 0, 0},
         {"no-simulator", 0, OPTION_FLAG, NULL, "the stream comes from elsewhere", &no_simulator, 0,
          0},
         {"simulate", 0, OPTION_REST, "ARGS...", "all that follows are the simulator's options",

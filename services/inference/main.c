@@ -8,6 +8,7 @@
 
 static const struct runtime_spec spec = {
     .service = "inference",
+    .metrics_port = 9403,
     .summary = "Answers the requests of a task with the newest models in the store.",
 };
 

@@ -10,6 +10,7 @@
 
 static const struct runtime_spec spec = {
     .service = "learner",
+    .metrics_port = 9404,
     .summary = "Learns the labelled rows of a task and leaves its models in the store.",
 };
 

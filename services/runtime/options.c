@@ -17,6 +17,9 @@
 static const struct runtime_option common[] = {
     {"config", "FILE", "the task file (default " OPTIONS_CONFIG ")"},
     {"instance", "NAME", "the name that this process is known by (default <service>-1)"},
+    {"metrics", "WHERE",
+     "on (127.0.0.1 and this service's own port, the default), off, ADDRESS or ADDRESS:PORT: where "
+     "/metrics, /healthz and /readyz are; also from the environment, OXBOW_METRICS"},
     {"log-level", "LEVEL", "debug, info, warn or error (default: the task file's)"},
     {"help", NULL, "show this text"},
     {"version", NULL, "show the version"},
@@ -92,6 +95,8 @@ static int take_common(struct runtime *rt, const char *name, const char *value, 
             return RUNTIME_REFUSED;
         }
         snprintf(rt->instance, sizeof(rt->instance), "%s", value);
+    } else if (strcmp(name, "metrics") == 0) {
+        ret->metrics = value;
     } else if (strcmp(name, "log-level") == 0) {
         if (log_level_parse(value, &ret->level) != 0) {
             log_error("--log-level \"%s\": write debug, info, warn or error", value);

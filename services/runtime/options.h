@@ -10,6 +10,7 @@ struct options {
     const char *config;   /* points into argv, or is the default */
     bool has_log_level;   /* --log-level was given */
     enum log_level level; /* what it said */
+    const char *metrics;  /* --metrics; NULL: not given */
 };
 
 /*

@@ -11,12 +11,36 @@
 #include "base/json.h"
 #include "base/stop.h"
 #include "runtime/options.h"
+#include "runtime/scrape.h"
 
 #define BEAT_EVERY_NS  INT64_C(1000000000)
 #define BEAT_TTL_MS    5000
 #define SLICE_MS       100 /* the longest sleep between two looks at the stop flag */
 #define PAUSE_FIRST_MS 100 /* as struct backoff has it */
 #define PAUSE_LAST_MS  5000
+
+/* Serves metrics where the command line or the environment says. A port that is taken is no reason
+ * not to work. */
+static int start_metrics(struct runtime *rt, const char *where)
+{
+    const struct runtime_spec *spec = rt->spec;
+    struct buf address = BUF_INIT;
+    struct err err = {0};
+
+    rt->scrape = scrape_new(rt->task->name, spec->service, rt->instance);
+    if (!spec->metrics_port)
+        return RUNTIME_GO;
+    int rc = scrape_address(where ? where : getenv(SCRAPE_ENV), spec->service, rt->instance,
+                            spec->metrics_port, &address, &err);
+    if (rc == 0 && address.len)
+        rc = scrape_listen(rt->scrape, address.data, &err);
+    if (rc == ERR_CONFLICT)
+        log_warn("no metrics: %s; --metrics says where else, or off", err.text);
+    else if (rc != 0)
+        log_error("--metrics: %s", err.text);
+    buf_release(&address);
+    return rc == 0 || rc == ERR_CONFLICT ? RUNTIME_GO : RUNTIME_REFUSED;
+}
 
 int runtime_init(struct runtime *rt, int argc, char **argv, const struct runtime_spec *spec)
 {
@@ -41,17 +65,20 @@ int runtime_init(struct runtime *rt, int argc, char **argv, const struct runtime
     if (!options.has_log_level)
         log_set_level(rt->task->log_level);
     rt->tm = telemetry_new();
-    return RUNTIME_GO;
+    return start_metrics(rt, options.metrics);
 }
 
 void runtime_release(struct runtime *rt)
 {
+    scrape_free(rt->scrape);
     bus_close(rt->bus);
     store_close(rt->store);
     telemetry_free(rt->tm);
     task_free(rt->task);
     buf_release(&rt->beat);
     buf_release(&rt->status);
+    buf_release(&rt->missing);
+    rt->scrape = NULL;
     rt->bus = NULL;
     rt->store = NULL;
     rt->tm = NULL;
@@ -122,6 +149,45 @@ static void sleep_slice(int64_t left_ms)
     clock_sleep_ms(left_ms < SLICE_MS ? left_ms : SLICE_MS);
 }
 
+/* Metrics */
+
+void runtime_observe(struct runtime *rt, void (*observe)(void *ctx), void *ctx)
+{
+    rt->observe = observe;
+    rt->observe_ctx = ctx;
+}
+
+void runtime_serve_metrics(struct runtime *rt, struct http_server *server)
+{
+    scrape_add_routes(rt->scrape, server);
+}
+
+/* `trouble` may be NULL. Whoever asks is told what is waited for. */
+static void update_metrics(struct runtime *rt, const char *state, const char *trouble)
+{
+    if (strcmp(state, "running") == 0) {
+        rt->has_run = true;
+        buf_clear(&rt->missing);
+    }
+    if (rt->observe)
+        rt->observe(rt->observe_ctx);
+    scrape_update(rt->scrape, rt->tm,
+                  &(struct scrape_state){
+                      .state = state,
+                      .missing = trouble ? trouble : buf_str(&rt->missing),
+                      .is_looping = rt->has_run,
+                  });
+}
+
+/* The same, once a second, for what waits before there is a heartbeat. */
+static void wait_for(struct runtime *rt, const char *missing)
+{
+    if (clock_mono_ns() < rt->next_beat_ns)
+        return;
+    rt->next_beat_ns = clock_mono_ns() + BEAT_EVERY_NS;
+    update_metrics(rt, "starting", missing);
+}
+
 /* Waits for the store to answer and to have an incarnation; what is missing is said once. */
 static int wait_for_incarnation(struct runtime *rt, struct err *err)
 {
@@ -138,9 +204,11 @@ static int wait_for_incarnation(struct runtime *rt, struct err *err)
             log_trouble_over(&away);
             backoff_reset(&backoff);
             log_trouble(&none, "waiting for oxbow-views to begin", NULL);
+            wait_for(rt, "oxbow-views has not begun yet");
             sleep_slice(SLICE_MS);
         } else if (err->retriable || rc == ERR_DISCONNECTED) {
             log_trouble(&away, "store", err);
+            wait_for(rt, err->text);
             for (int64_t left = pause_length(&backoff); left > 0 && !stop_requested();
                  left -= SLICE_MS)
                 sleep_slice(left);
@@ -244,6 +312,8 @@ static void write_beat(struct runtime *rt, const char *state)
     put_int(out, "rss_bytes", resident_bytes());
     put_int(out, "cpu_ms", cpu_ms());
     put_string(out, "state", state);
+    if (scrape_at(rt->scrape))
+        put_string(out, "http", scrape_at(rt->scrape));
     buf_text(out, "\"status\":{");
     buf_append(out, buf_str(&rt->status), rt->status.len);
     buf_text(out, "},\"telemetry\":");
@@ -251,28 +321,37 @@ static void write_beat(struct runtime *rt, const char *state)
     buf_byte(out, '}');
 }
 
-int runtime_beat(struct runtime *rt, const char *state, runtime_status_fn status, void *ctx,
-                 struct err *err)
+/* Writes the heartbeat to the store; ERR_REFUSED when the incarnation is another. */
+static int put_beat(struct runtime *rt, const char *state, runtime_status_fn status, void *ctx,
+                    struct err *err)
 {
-    rt->next_beat_ns = clock_mono_ns() + BEAT_EVERY_NS;
     if (!rt->store || !rt->incarnation[0])
         return 0;
 
     int rc = store_check(rt->store, err);
+    if (rc != 0)
+        return rc;
+    if (status) {
+        buf_clear(&rt->status);
+        status(ctx, &rt->status);
+    }
+    write_beat(rt, state);
+    return store_heartbeat_put(rt->store, rt->instance, buf_str(&rt->beat), BEAT_TTL_MS, err);
+}
+
+int runtime_beat(struct runtime *rt, const char *state, runtime_status_fn status, void *ctx,
+                 struct err *err)
+{
+    rt->next_beat_ns = clock_mono_ns() + BEAT_EVERY_NS;
+
+    int rc = put_beat(rt, state, status, ctx, err);
     if (rc == ERR_REFUSED)
         return rc;
-    if (rc == 0) {
-        if (status) {
-            buf_clear(&rt->status);
-            status(ctx, &rt->status);
-        }
-        write_beat(rt, state);
-        rc = store_heartbeat_put(rt->store, rt->instance, buf_str(&rt->beat), BEAT_TTL_MS, err);
-    }
     if (rc != 0)
         log_trouble(&rt->store_trouble, "store", err);
     else
         log_trouble_over(&rt->store_trouble);
+    update_metrics(rt, state, rc != 0 ? err->text : NULL);
     return 0;
 }
 
@@ -288,6 +367,8 @@ int runtime_pause(struct runtime *rt, struct log_trouble *trouble, const char *w
                   const struct err *cause, struct backoff *backoff, struct err *err)
 {
     log_trouble(trouble, what, cause);
+    buf_clear(&rt->missing);
+    buf_printf(&rt->missing, "%s: %s", what, cause->text);
 
     int64_t left = pause_length(backoff);
     int rc = runtime_tick(rt, "waiting", NULL, NULL, err);

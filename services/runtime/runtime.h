@@ -24,6 +24,9 @@
 #include "task/task.h"
 #include "telemetry/telemetry.h"
 
+struct http_server;
+struct scrape;
+
 #define RUNTIME_OK      0
 #define RUNTIME_FAILED  1
 #define RUNTIME_REFUSED 2
@@ -39,6 +42,7 @@ struct runtime_option {
 struct runtime_spec {
     const char *service; /* "views": the program is oxbow-views */
     const char *summary; /* one sentence for --help */
+    int metrics_port;    /* of the first instance; 0: it has a server of its own, or none */
     const struct runtime_option *options;
     size_t n_options;
     /* Called for each of `options` that is given. ERR_INVALID and a text: exit status 2. */
@@ -62,6 +66,11 @@ struct runtime {
     const char *transaction;
 
     /* private */
+    struct scrape *scrape;
+    void (*observe)(void *ctx);
+    void *observe_ctx;
+    bool has_run;       /* its loop has said that it runs */
+    struct buf missing; /* what a loop that waits is waiting for */
     int64_t next_beat_ns;
     struct log_trouble store_trouble;
     struct buf beat;
@@ -86,6 +95,18 @@ void runtime_release(struct runtime *rt);
  */
 int runtime_connect(struct runtime *rt, bus_delivery_fn delivered, void *ctx,
                     struct err *err) MUST_CHECK;
+
+/*
+ * `observe` is called once a second, before metrics are rendered: it sets the gauges that nothing
+ * else sets. NULL: no more.
+ */
+void runtime_observe(struct runtime *rt, void (*observe)(void *ctx), void *ctx);
+
+/*
+ * Adds /metrics, /healthz and /readyz to a server of the service's own; before http_start(), and
+ * the server is closed before runtime_release(). Services without one are served by the runtime.
+ */
+void runtime_serve_metrics(struct runtime *rt, struct http_server *server);
 
 /* The parts of that, for oxbow-views, which makes the incarnation between them. */
 int runtime_open_store(struct runtime *rt, struct err *err) MUST_CHECK;

@@ -11,6 +11,7 @@ int main(int argc, char **argv)
     struct simulator_options options;
     struct runtime_spec spec = {
         .service = "simulator",
+        .metrics_port = 9401,
         .summary = "publishes taxi trips: a request at each pick-up, its outcome at the drop-off",
         .options = simulator_option_list,
         .n_options = simulator_n_options,

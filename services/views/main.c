@@ -5,6 +5,7 @@ int main(int argc, char **argv)
 {
     static const struct runtime_spec SPEC = {
         .service = "views",
+        .metrics_port = 9402,
         .summary = "Turns requests, predictions and outcomes into features and labelled rows, with "
                    "the task's SQL.",
     };

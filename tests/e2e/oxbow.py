@@ -22,6 +22,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "support"))
 from claims import PATIENCE_S, Failure, check, wait_for  # noqa: E402,F401: for the tests, too
 
+# Many loops run side by side: a test that looks at metrics asks for free ports ("127.0.0.1:0").
+os.environ.setdefault("OXBOW_METRICS", "off")
+
 BIN = pathlib.Path(os.environ.get("OXBOW_BIN", ROOT / "build" / "release" / "bin"))
 
 
