@@ -253,7 +253,7 @@ function alarmsNow(tick) {
                 el("a", { href: "#drift" }, "see it"), "."));
     if (tick.drift?.skew?.differing)
         add("skew", strip("bad", "✕", el("b", null, "Training and serving differ"), `: ${count(tick.drift.skew.differing)} of `,
-            `${count(tick.drift.skew.compared)} ${nouns()} were learned with other features than they were served with.`));
+            `${count(tick.drift.skew.compared)} feature values were learned otherwise than they were served.`));
     return found;
 }
 

@@ -67,7 +67,7 @@ function featureDrift(drift) {
             `Window: ${count(drift.window.rows)} rows. `, define("skew", "Skew"), `: ${count(drift.skew.differing)} of ${count(drift.skew.compared)} differ. `,
             el("button", { type: "button", onclick: reset }, "Begin a new reference")),
         table("Drift of the features", ["feature", define("psi", "PSI"), define("ks", "KS"), "state", "mean in the reference", "mean now"], drift.features.map((f) => [
-            f.name, number(f.psi), number(f.ks), f.drifting ? el("span", { class: "state warn" }, "◆ drifts") : el("span", { class: "state ok" }, "✓ ok"), side(f.reference), side(f.window),
+            f.name, number(f.psi), number(f.ks), f.drifting ? el("span", { class: "state warn" }, "◆ drifts") : f.silent ? el("span", { class: "muted" }, "no alarm, by the task file") : f.psi === null ? NONE : el("span", { class: "state ok" }, "✓ ok"), side(f.reference), side(f.window),
         ])),
         drift.errors?.length ? table("Drift of the models' errors", ["model", "detector", define("alarms", "alarms"), "last"], drift.errors.map((e) => [e.model, e.detector, count(e.alarms), time(e.last_ms)])) : null,
     ];
@@ -93,7 +93,7 @@ function summaries() {
         audit: tick.audit?.state || NONE,
         "dead-letters": count(tick.counts?.dead_letters),
         log: `${count(tick.counts?.alarms)} alarms`,
-        drift: drifting.length ? `${drifting.map((f) => f.name).join(", ")} drifting` : tick.drift?.features?.length ? "none" : "not enough rows yet",
+        drift: drifting.length ? `${drifting.map((f) => f.name).join(", ")} drifting` : ["ok", "drifting"].includes(tick.drift?.state) ? "none" : "not enough rows yet",
     };
 }
 
