@@ -148,8 +148,8 @@ struct monitor {
     struct buf verdict_text;
     uint64_t tick_id;
     int64_t tick_ms;
-    double speed;    /* NaN */
-    size_t rotation; /* where the next part of a list begins that a tick has no room for */
+    double speed;                      /* NaN */
+    size_t models_part, services_part; /* where the next part begins of lists that are too long */
 };
 
 /* All of these expect the lock to be held. */

@@ -390,25 +390,32 @@ static void write_head(const struct monitor *m, struct buf *out)
     monitor_write_checks(m, out);
 }
 
-/* Lists that do not fit come in parts, from second to second; `of` says how long they are. */
+/*
+ * A list by name: in its order where it fits, else in parts from second to second, so that each
+ * element comes round. `part` says where the next part begins.
+ */
+static void write_in_turns(const struct monitor *m, size_t n, element_fn element, size_t limit,
+                           size_t *part, struct buf *out)
+{
+    size_t start = out->len;
+
+    if (write_some(m, 0, n, element, limit, out) == n)
+        return;
+    cut(out, start);
+    *part %= n;
+    *part += write_some(m, *part, n, element, limit, out);
+}
+
 static void write_lists(struct monitor *m, size_t limit, struct buf *out)
 {
-    size_t n = m->task->n_models;
-    size_t from = limit ? m->rotation % n : 0;
-
     text_put_name(out, "models");
-    size_t done = write_some(m, from, n, write_model, share(limit, SHARE_MODELS), out);
-    if (done == n && from) {
-        /* They fit again: in their order. */
-        m->rotation = 0;
-    } else if (limit) {
-        m->rotation = done == n ? 0 : from + done;
-    }
-    text_put_count(out, "models_of", n);
+    write_in_turns(m, m->task->n_models, write_model, share(limit, SHARE_MODELS), &m->models_part,
+                   out);
+    text_put_count(out, "models_of", m->task->n_models);
     text_put_name(out, "services");
-    n = m->health.n;
-    write_some(m, n ? m->tick_id % n : 0, n, write_service, share(limit, SHARE_SERVICES), out);
-    text_put_count(out, "services_of", n);
+    write_in_turns(m, m->health.n, write_service, share(limit, SHARE_SERVICES), &m->services_part,
+                   out);
+    text_put_count(out, "services_of", m->health.n);
 }
 
 void monitor_write_tick(struct monitor *m, size_t limit, struct buf *out)

@@ -8,8 +8,8 @@
 
 #include "task/task.h"
 
-/* Features a, b (boolean), c; models one (linear) and two (a tree). `more` begins with a comma. */
-static inline struct task *load_task_file(const char *more)
+/* Features a, b (boolean), c; `models`: members of that object. `more` begins with a comma. */
+static inline struct task *load_task_of(const char *models, const char *more)
 {
     char path[] = "/tmp/oxbow-task-XXXXXX";
     struct err err = {0};
@@ -22,15 +22,22 @@ static inline struct task *load_task_file(const char *more)
             "\"topics\":{\"requests\":\"pick-ups\",\"outcomes\":\"drop-offs\"},"
             "\"bus\":\"memory\",\"views\":\"sqlite\",\"sql\":\"%s/sql/taxi/sqlite\","
             "\"features\":[\"a\",{\"name\":\"b\",\"kind\":\"boolean\"},\"c\"],"
-            "\"label\":\"duration\",\"models\":{\"one\":[\"standard_scaler\","
-            "\"linear_regression\"],\"two\":[\"hoeffding_tree_regressor\"]}%s}\n",
-            OXBOW_SOURCE_DIR, more);
+            "\"label\":\"duration\",\"models\":{%s}%s}\n",
+            OXBOW_SOURCE_DIR, models, more);
     assert_int_equal(fclose(f), 0);
     struct task *task = task_load(path, &err);
     unlink(path);
     if (!task)
         fail_msg("%s", err.text);
     return task;
+}
+
+/* Models one (linear) and two (a tree). */
+static inline struct task *load_task_file(const char *more)
+{
+    return load_task_of("\"one\":[\"standard_scaler\",\"linear_regression\"],"
+                        "\"two\":[\"hoeffding_tree_regressor\"]",
+                        more);
 }
 
 #endif
