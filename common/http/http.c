@@ -171,6 +171,10 @@ static int open_socket(struct http_server *server, const char *text, struct err 
     server->port = bound_port(server->fd);
     buf_printf(&address, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, server->port);
     server->address = buf_detach(&address);
+    if (server->is_loopback) { /* whatever of 127.0.0.0/8 it is */
+        server->hosts[server->n_hosts++] =
+            mem_strndup(server->address, (size_t)(strrchr(server->address, ':') - server->address));
+    }
     return 0;
 }
 
@@ -233,7 +237,7 @@ struct http_server *http_new(const struct http_options *options, struct err *err
 
     take_limits(server, options);
     server->name = copied(options->name);
-    server->hosts = mem_zalloc(options->n_hosts + 1, sizeof(*server->hosts));
+    server->hosts = mem_zalloc(options->n_hosts + 2, sizeof(*server->hosts));
     for (size_t i = 0; i < options->n_hosts; i++)
         server->hosts[server->n_hosts++] = mem_strdup(options->hosts[i]);
 

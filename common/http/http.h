@@ -25,9 +25,9 @@
  *   "..", a NUL, a raw control character or a raw backslash, however it is written, is refused
  * (400) before any handler sees it. An escaped '/', backslash or control character is data, which a
  *   handler may meet (a key may hold any of them), and never part of a file's name.
- * - Host is checked against DNS rebinding when listening on loopback: localhost, 127.0.0.1, [::1]
- *   and `hosts` are answered, others get 403. A method other than GET and HEAD with an Origin that
- *   is not this server gets 403.
+ * - Host is checked against DNS rebinding when listening on loopback: localhost, 127.0.0.1, [::1],
+ *   the address itself and `hosts` are answered, others get 403. A method other than GET and HEAD
+ * with an Origin that is not this server gets 403.
  * - With a token: `Authorization: Bearer TOKEN`, or the cookie that one POST of the token to /login
  *   gives (HttpOnly, SameSite=Strict, Secure under TLS; it is derived from the token, and holds
  *   over restarts). A browser without it is sent to /login, a plain form; others get 401. Compared

@@ -47,9 +47,11 @@ struct inference *inference_new(const struct inference_options *options, struct 
     inf->x = mem_zalloc(INFERENCE_BATCH * (inf->width + 1), sizeof(*inf->x));
     inf->out = mem_zalloc(INFERENCE_BATCH * task->n_models, sizeof(*inf->out));
     inference_models_init(inf);
+    inference_metrics_init(inf);
     inf->c_predicted =
         telemetry_counter(tm, "oxbow_predictions_total", "Requests that were answered.");
-    inf->c_dead = telemetry_counter(tm, "oxbow_dead_letters_total", "Rows put into dead-letters.");
+    inf->c_dead =
+        telemetry_counter(tm, "oxbow_dead_letters_total", "Messages put into dead-letters.");
     inf->c_unknown = telemetry_counter(tm, "oxbow_unknown_features_total",
                                        "Features in rows that the task does not declare.");
     inf->c_again =
@@ -63,6 +65,8 @@ struct inference *inference_new(const struct inference_options *options, struct 
                                          "Batches of which another member had taken rows.");
     inf->h_lag = telemetry_hist(tm, "oxbow_prediction_lag_seconds",
                                 "Time from the request's arrival on the bus to its prediction.");
+    inf->h_durable = telemetry_hist(tm, "oxbow_prediction_durable_seconds",
+                                    "Time from a prediction until it is durable on the bus.");
     inf->h_batch = telemetry_hist(tm, "oxbow_batch_seconds",
                                   "Time from a batch's arrival until it is durable.");
     inf->h_refresh =
@@ -82,6 +86,7 @@ void inference_free(struct inference *inf)
     free(inf->good_msg);
     free(inf->x);
     free(inf->out);
+    free(inf->lag_ns);
     free(inf->member);
     free(inf);
 }
@@ -261,9 +266,12 @@ static int publish_batch(struct inference *inf, struct err *err)
 
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < inf->task->n_models; i++)
+    for (size_t i = 0; i < inf->task->n_models; i++) {
         model_predict_many(inf->models[i].model, inf->x, inf->n_good,
                            &inf->out[i * INFERENCE_BATCH]);
+        inf->models[i].answered_ns = clock_mono_ns();
+    }
+    inf->predicted_ns = clock_mono_ns();
     inf->predicted_ms = clock_wall_ms();
     clock_format(inf->predicted_ms, predicted_at);
     for (size_t j = 0; j < inf->n_good; j++) {
@@ -283,17 +291,9 @@ static void count_batch(struct inference *inf)
     *inf->c_predicted += n_predicted;
     *inf->c_dead += inf->n_dead;
     *inf->c_unknown += inf->n_unknown;
-    for (size_t i = 0; i < inf->task->n_models; i++)
-        inf->models[i].predicted += n_predicted;
     for (size_t k = 0; k < inf->n; k++)
         *inf->c_again += inf->msgs[k].deliveries > 0;
-    for (size_t j = 0; j < inf->n_good; j++) {
-        const struct json_value *at = &inf->good[j].requested_at;
-        int64_t requested_ms;
-
-        if (at->text && at->len > 2 && clock_parse(at->text + 1, at->len - 2, &requested_ms) == 0)
-            hist_add(inf->h_lag, (inf->predicted_ms - requested_ms) * 1000000);
-    }
+    inference_metrics_count(inf);
     hist_add(inf->h_batch, clock_mono_ns() - inf->begin_ns);
 }
 
@@ -472,7 +472,7 @@ void inference_status(void *ctx, struct buf *out)
         buf_printf(out, ",\"class\":\"%s\",\"age_ms\":", model_class(m->model));
         json_write_int(out, clock_wall_ms() - m->time_ms);
         buf_text(out, ",\"predicted\":");
-        json_write_int(out, (int64_t)m->predicted);
+        json_write_int(out, (int64_t)*m->c_predictions);
         buf_byte(out, '}');
     }
     buf_text(out, "},\"predicted\":");

@@ -84,6 +84,9 @@ int inference_refresh(struct inference *inf, struct err *err) MUST_CHECK;
 /* The heartbeat's members, as docs/internals.md has them; for runtime_tick(). */
 void inference_status(void *inf, struct buf *out);
 
+/* Sets the gauges of the models; for runtime_observe(). */
+void inference_observe(void *inf);
+
 /* What serves as model `i` of the task file; "" before inference_open() is done. */
 const char *inference_version(const struct inference *inf, size_t i);
 

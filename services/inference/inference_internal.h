@@ -23,7 +23,12 @@ struct inference_model {
     struct buf tail;     /* `,"version":"..."}`, and behind it */
     struct buf refused;  /* names of versions that were refused, a line each: said once */
     int64_t retry_at_ms; /* monotonic; when it is tried again */
-    uint64_t predicted;
+    int64_t answered_ns; /* monotonic; when it was through with the batch */
+    uint64_t *c_predictions;
+    struct value_hist *h_latency;
+    struct value_hist *h_score;
+    double *g_version;
+    double *g_age;
 };
 
 /* How far the batch at hand has come. */
@@ -60,6 +65,8 @@ struct inference {
     size_t n_dead;        /* the others */
     size_t n_unknown;     /* undeclared features in it */
     int64_t predicted_ms; /* wall time */
+    int64_t predicted_ns; /* the same, monotonic */
+    double *lag_ns;       /* of the good rows: from the request to the prediction */
     struct buf text;      /* one message */
 
     uint64_t *c_predicted;
@@ -71,6 +78,7 @@ struct inference {
     uint64_t *c_refused;
     uint64_t *c_conflicts;
     struct hist *h_lag;
+    struct hist *h_durable;
     struct hist *h_batch;
     struct hist *h_refresh;
 };
@@ -79,5 +87,11 @@ struct inference {
 
 void inference_models_init(struct inference *inf);
 void inference_models_release(struct inference *inf);
+
+/* inference_metrics.c */
+
+void inference_metrics_init(struct inference *inf); /* after inference_models_init() */
+/* The batch at hand is durable. */
+void inference_metrics_count(struct inference *inf);
 
 #endif

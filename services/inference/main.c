@@ -53,6 +53,8 @@ static int run(struct runtime *rt)
             .member = rt->instance,
         };
         inf = inference_new(&options, &err);
+        if (inf)
+            runtime_observe(rt, inference_observe, inf);
         rc = inf ? loop(rt, inf, &err) : err.code;
     }
     if (rc == 0) {
@@ -60,6 +62,7 @@ static int run(struct runtime *rt)
         if (runtime_beat(rt, "done", inference_status, inf, &ignored) < 0)
             log_debug("the last heartbeat: %s", ignored.text);
     }
+    runtime_observe(rt, NULL, NULL);
     inference_free(inf);
     return rc < 0 ? runtime_exit_status(&err) : RUNTIME_OK;
 }

@@ -52,7 +52,8 @@ struct learning *learning_new(const struct learning_options *options, struct err
                                       "Rows that a model had learned already, once a model.");
     l->n_foreign = telemetry_counter(tm, "oxbow_foreign_rows_total",
                                      "Messages of learning-queue without a seq.");
-    l->n_dead = telemetry_counter(tm, "oxbow_dead_letters_total", "Rows put into dead-letters.");
+    l->n_dead =
+        telemetry_counter(tm, "oxbow_dead_letters_total", "Messages put into dead-letters.");
     l->n_unknown = telemetry_counter(tm, "oxbow_unknown_features_total",
                                      "Features in rows that the task does not declare.");
     l->n_published =
@@ -60,12 +61,15 @@ struct learning *learning_new(const struct learning_options *options, struct err
     l->n_republished =
         telemetry_counter(tm, "oxbow_versions_republished_total",
                           "Model versions that the store had lost and that were written again.");
-    l->n_alarms = telemetry_counter(tm, "ml_drift_alarms_total",
+    l->n_publish_failures = telemetry_counter(tm, "oxbow_publish_failures_total",
+                                              "Writes of a version that the store did not take.");
+    l->n_alarms = telemetry_counter(tm, "oxbow_drift_alarms_published_total",
                                     "Alarms of drift put into the topic, of all models.");
     l->batch_time =
         telemetry_hist(tm, "oxbow_batch_seconds", "Time from a batch's arrival to its last fold.");
     l->publish_time =
         telemetry_hist(tm, "oxbow_publish_seconds", "Time to write one version to the store.");
+    learning_metrics_init(l);
     return l;
 }
 

@@ -83,6 +83,9 @@ int learning_close(struct learning *l, struct err *err) MUST_CHECK;
 
 /* Introspection */
 
+/* Sets the gauges of the models; for runtime_observe(). */
+void learning_observe(void *l);
+
 /* The heartbeat's members, as docs/internals.md has them; for runtime_tick(). */
 void learning_status(void *l, struct buf *out);
 

@@ -109,6 +109,8 @@ static int fold_model_rows(struct learning *l, size_t i, struct err *err)
 
 int learning_batch_fold(struct learning *l, const struct bus_msg *msgs, size_t n, struct err *err)
 {
+    uint64_t seen = l->seen;
+
     l->batch.msgs = msgs;
     l->batch.n = n;
     l->batch.n_dead = 0;
@@ -121,6 +123,7 @@ int learning_batch_fold(struct learning *l, const struct bus_msg *msgs, size_t n
         if (fold_position(l->models[i].fold) > l->seen)
             l->seen = fold_position(l->models[i].fold);
     }
+    learning_metrics_lag(l, seen);
     return 0;
 }
 

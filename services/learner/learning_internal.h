@@ -20,6 +20,17 @@ struct learning_recent {
     int64_t at_ms; /* monotonic */
 };
 
+/* Gauges of a model, in learning_metrics.c. */
+enum learning_gauge {
+    LEARNING_POSITION,
+    LEARNING_PUBLISHED,
+    LEARNING_BYTES,
+    LEARNING_MAE,
+    LEARNING_MAE_WINDOW,
+    LEARNING_MAE_SERVED,
+    LEARNING_N_GAUGES,
+};
+
 struct learning_model {
     struct fold *fold;
     char generation[TASK_GENERATION_LEN + 1];
@@ -39,6 +50,10 @@ struct learning_model {
     bool caught_up; /* it has been at the end of learning-queue */
     bool is_behind; /* fell back behind its head: cannot be published until it has passed it */
     uint64_t n_published;
+
+    uint64_t *c_learned;
+    uint64_t *c_alarms;
+    double *gauge[LEARNING_N_GAUGES];
 };
 
 /* The rows of one poll, read into columns. */
@@ -98,9 +113,11 @@ struct learning {
     uint64_t *n_unknown;
     uint64_t *n_published;
     uint64_t *n_republished;
+    uint64_t *n_publish_failures;
     uint64_t *n_alarms;
     struct hist *batch_time;
     struct hist *publish_time;
+    struct hist *lag_time;
 };
 
 /* learning_batch.c */
@@ -131,6 +148,12 @@ int learning_alarms_publish(struct learning *l, struct err *err) MUST_CHECK;
 int learning_alarms_reconcile(struct learning *l, struct err *err) MUST_CHECK;
 
 void learning_alarms_release(struct learning *l);
+
+/* learning_metrics.c */
+
+void learning_metrics_init(struct learning *l);
+/* All models have folded the batch, of which the rows above `seen` were new. */
+void learning_metrics_lag(struct learning *l, uint64_t seen);
 
 /* learning_restore.c */
 

@@ -84,6 +84,7 @@ static int put_version(struct learning *l, struct learning_model *m, const struc
                  fold_name(m->fold), err->text);
         m->is_behind = true;
     }
+    *l->n_publish_failures += rc < 0 && rc != ERR_CONFLICT;
     if (rc == 0) {
         hist_add(l->publish_time, clock_mono_ns() - begin_ns);
         m->is_behind = false;

@@ -74,10 +74,13 @@ static int run(struct runtime *rt)
             .owner = rt->instance,
         };
         l = learning_new(&options, &err);
+        if (l)
+            runtime_observe(rt, learning_observe, l);
         rc = l ? loop(rt, l, &is_open, &err) : err.code;
     }
     if (rc == 0 && is_open)
         rc = drain(rt, l, &err);
+    runtime_observe(rt, NULL, NULL);
     learning_free(l);
     return rc < 0 ? runtime_exit_status(&err) : RUNTIME_OK;
 }

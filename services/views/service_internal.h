@@ -37,6 +37,13 @@ void trail_add(struct trail *trail, uint64_t count, const struct bus_places *pla
 /* The newest point that lies at least `keep` messages before `count`; NULL when none is known. */
 const struct bus_places *trail_behind(const struct trail *trail, uint64_t count, int64_t keep);
 
+/* Who reads what, for the lags: the inputs are views' own (VIEWS_REQUESTS, ...). */
+enum {
+    VIEW_READER_INFERENCE = VIEWS_N_INPUTS,
+    VIEW_READER_LEARNER,
+    VIEW_N_READERS,
+};
+
 struct view_service {
     struct runtime *rt;
     struct views *views;
@@ -69,6 +76,9 @@ struct view_service {
     struct backoff backoff;
     uint64_t *transactions, *events_read, *rows_published, *replays;
     struct hist *transaction_time;
+    double *lag[VIEW_N_READERS];
+    double *g_paused, *g_outbox;
+    uint64_t *n_dead;
 };
 
 /* view_service.c */
@@ -104,6 +114,12 @@ void publish_release(struct view_service *s);
 /* upkeep.c: floors, trimming, back-pressure */
 int upkeep(struct view_service *s, struct err *err);
 int upkeep_floors(struct view_service *s, struct err *err);
+
+/* view_metrics.c */
+void view_metrics_init(struct view_service *s);
+void view_metrics_observe(void *s); /* for runtime_observe() */
+/* How far views itself is behind its inputs; once a second. */
+int view_metrics_lags(struct view_service *s, struct err *err);
 
 /* The place of a message, appended. */
 void position_text(void *ctx, const void *origin, struct buf *out);

@@ -231,15 +231,20 @@ static int backlog(struct view_service *s, uint64_t *ret, const char **ret_by, s
         return rc;
     *ret = features;
     *ret_by = "oxbow-inference";
+    *s->lag[VIEW_READER_INFERENCE] = (double)features;
 
     rc = learner_floor(s, &s->floor, &learned, err);
     if (rc == ERR_NOT_FOUND)
         return 0;
-    if (rc == 0 && ledger.learning_queue_last > learned + *ret) {
-        *ret = ledger.learning_queue_last - learned;
+    if (rc < 0)
+        return rc;
+    uint64_t rows = ledger.learning_queue_last > learned ? ledger.learning_queue_last - learned : 0;
+    *s->lag[VIEW_READER_LEARNER] = (double)rows;
+    if (rows > *ret) {
+        *ret = rows;
         *ret_by = "oxbow-learner";
     }
-    return rc;
+    return 0;
 }
 
 static int hold_back(struct view_service *s, struct err *err)
@@ -306,7 +311,8 @@ int upkeep(struct view_service *s, struct err *err)
     if (now < s->next_second_ns)
         return 0;
     s->next_second_ns = now + SECOND_NS;
-    if (upkeep_floors(s, err) < 0 || find_new_partitions(s, err) < 0)
+    if (upkeep_floors(s, err) < 0 || view_metrics_lags(s, err) < 0 ||
+        find_new_partitions(s, err) < 0)
         return err->code;
     return trim_all(s, err) < 0 ? err->code : trim_state(s, err);
 }

@@ -451,6 +451,8 @@ static void init(struct view_service *s, struct runtime *rt)
                                    "Times that the engine and the bus were compared.");
     s->transaction_time =
         telemetry_hist(rt->tm, "oxbow_views_transaction_seconds", "Time of one transaction.");
+    view_metrics_init(s);
+    runtime_observe(rt, view_metrics_observe, s);
 }
 
 /* With an engine that runs in this process. */
@@ -489,6 +491,7 @@ int view_service_run(struct runtime *rt)
         rc = subscribe_run(&s, &err);
     else if (rc == 0)
         rc = feed_run(&s, &err);
+    runtime_observe(rt, NULL, NULL);
     bus_reader_close(s.reader);
     views_close(s.views);
     publish_release(&s);

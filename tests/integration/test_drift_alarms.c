@@ -253,7 +253,7 @@ static void test_alarms(void **state)
     assert_true(f->n_wanted >= 3 * f->w.task->n_models);
     size_t n = f->n_wanted;
     check_alarms(f);
-    assert_int_equal(world_counter(&f->p, "ml_drift_alarms_total"), n);
+    assert_int_equal(world_counter(&f->p, "oxbow_drift_alarms_published_total"), n);
 
     learning_status(f->l, &status);
     const struct error_drift *d = fold_drift(learning_fold(f->l, 0));

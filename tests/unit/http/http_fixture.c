@@ -140,10 +140,13 @@ void fixture_file(const struct fixture *f, const char *name, const char *text)
 int fixture_connect(const struct fixture *f)
 {
     struct sockaddr_in to = {.sin_family = AF_INET};
+    char host[64];
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     to.sin_port = htons((uint16_t)http_port(f->server));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    snprintf(host, sizeof(host), "%s", http_address(f->server));
+    *strrchr(host, ':') = '\0';
+    assert_int_equal(inet_pton(AF_INET, host, &to.sin_addr), 1);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
     return fd;

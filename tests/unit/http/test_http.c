@@ -230,6 +230,23 @@ static void test_host_and_origin(void **state)
     buf_release(&out);
 }
 
+/* Another address of the loopback is known by itself. */
+static void test_own_address(void **state)
+{
+    struct fixture f = {.server = NULL};
+    struct buf out = BUF_INIT;
+    char request[128];
+
+    (void)state;
+    fixture_start(&f, &(struct http_options){.listen = "127.0.0.9:0"});
+    snprintf(request, sizeof(request),
+             "GET /echo HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", http_address(f.server));
+    fixture_ask(&f, request, &out);
+    assert_int_equal(fixture_status(&out), 200);
+    fixture_stop(&f);
+    buf_release(&out);
+}
+
 /* Tags and compression */
 
 static void unzip(const char *data, size_t len, struct buf *out)
@@ -623,6 +640,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_http, setup_small, teardown),
         cmocka_unit_test_setup_teardown(test_host_and_origin, setup, teardown),
+        cmocka_unit_test(test_own_address),
         cmocka_unit_test_setup_teardown(test_tag_and_gzip, setup, teardown),
         cmocka_unit_test_setup_teardown(test_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_escapes, setup, teardown),

@@ -1,0 +1,86 @@
+/* What the learner tells about each model: docs/metrics.md has the list. */
+#include <math.h>
+
+#include "base/clock.h"
+#include "learner/learning_internal.h"
+
+/* The gauges of one model; their order is that of `gauge` in struct learning_model. */
+static const struct {
+    const char *name;
+    const char *help;
+} gauges[LEARNING_N_GAUGES] = {
+    [LEARNING_POSITION] = {"ml_model_position",
+                           "Number of the last row of learning-queue that it has learned."},
+    [LEARNING_PUBLISHED] = {"ml_model_published_position",
+                            "The same of its newest version in the store."},
+    [LEARNING_BYTES] = {"ml_model_bytes", "Size of its newest version in the store."},
+    [LEARNING_MAE] = {"ml_model_mae", "Mean absolute error over all rows, each predicted just "
+                                      "before it was learned, in the label's unit."},
+    [LEARNING_MAE_WINDOW] = {"ml_model_mae_window", "The same over the newest score_window rows."},
+    [LEARNING_MAE_SERVED] = {"ml_model_mae_served",
+                             "Mean absolute error of the predictions that went out."},
+};
+
+void learning_metrics_init(struct learning *l)
+{
+    struct telemetry *tm = l->o.tm;
+
+    l->lag_time = telemetry_hist(tm, "oxbow_learning_lag_seconds",
+                                 "Time from the outcome's arrival on the bus until its row is "
+                                 "learned by all models.");
+    for (size_t i = 0; i < l->task->n_models; i++) {
+        struct learning_model *m = &l->models[i];
+        const struct telemetry_label label[] = {{"model", l->task->models[i].name}};
+
+        m->c_learned = telemetry_counter_of(tm, "ml_model_learned_total",
+                                            "Rows that it has learned.", label, 1);
+        m->c_alarms = telemetry_counter_of(tm, "ml_drift_alarms_total",
+                                           "Alarms that its drift detector has raised.", label, 1);
+        for (size_t k = 0; k < LEARNING_N_GAUGES; k++) {
+            m->gauge[k] = telemetry_gauge_of(tm, gauges[k].name, gauges[k].help, label, 1);
+            *m->gauge[k] = (double)NAN;
+        }
+    }
+}
+
+static double known(double value, double n)
+{
+    return n > 0 ? value : (double)NAN;
+}
+
+void learning_observe(void *ctx)
+{
+    struct learning *l = ctx;
+
+    for (size_t i = 0; i < l->task->n_models; i++) {
+        struct learning_model *m = &l->models[i];
+
+        if (!m->fold)
+            continue;
+        const struct scores *s = fold_scores(m->fold);
+        *m->c_learned = fold_learned(m->fold);
+        *m->c_alarms = fold_drift(m->fold)->alarms;
+        *m->gauge[LEARNING_POSITION] = (double)fold_position(m->fold);
+        *m->gauge[LEARNING_MAE] = known(metrics_mae(&s->all), s->all.n);
+        *m->gauge[LEARNING_MAE_WINDOW] =
+            known(metrics_window_mae(&s->window), (double)s->window.count);
+        *m->gauge[LEARNING_MAE_SERVED] = known(metrics_mae(&s->served), s->served.n);
+        if (m->n_recent) {
+            const struct store_version *v = &m->recent[(m->n_recent - 1) % LEARNING_RECENT].version;
+            *m->gauge[LEARNING_PUBLISHED] = (double)v->position;
+            *m->gauge[LEARNING_BYTES] = (double)v->blob_len;
+        }
+    }
+}
+
+/* Only of rows that no model had seen before: one that is learned again, after a restart or by a
+ * new model, says nothing of how far behind we are. */
+void learning_metrics_lag(struct learning *l, uint64_t seen)
+{
+    const struct learning_batch *b = &l->batch;
+    int64_t now_ms = clock_wall_ms();
+
+    for (size_t k = 0; k < b->n; k++)
+        if (b->seq[k] > seen && b->readable[k] && b->at_ms[k] > 0)
+            hist_add(l->lag_time, (now_ms - b->at_ms[k]) * 1000000);
+}
