@@ -299,6 +299,7 @@ struct api *api_open(const struct api_options *options, struct err *err)
     api->options = *options;
     api->server = server;
     add_routes(api);
+    runtime_serve_metrics(options->runtime, server);
     if (add_page(api, err) == 0 && http_start(server, err) == 0)
         return api;
     api_close(api);

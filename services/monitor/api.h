@@ -12,6 +12,7 @@
 #include "monitor/explain.h"
 #include "monitor/monitor.h"
 #include "monitor/view_rows.h"
+#include "runtime/runtime.h"
 #include "task/task.h"
 
 struct api;
@@ -19,6 +20,7 @@ struct api;
 /* Borrows everything. */
 struct api_options {
     const struct task *task;
+    struct runtime *runtime; /* whose /metrics, /healthz and /readyz are served as well */
     struct monitor *monitor;
     struct auditor *auditor;
     struct view_rows *views;

@@ -297,6 +297,7 @@ static int begin(struct loop *l, const struct loop_options *options, struct err 
     if (!l->auditor)
         return err->code;
     l->api_options = (struct api_options){
+        .runtime = l->rt,
         .task = task,
         .monitor = l->monitor,
         .auditor = l->auditor,
