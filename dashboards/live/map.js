@@ -67,6 +67,8 @@ function addMoving(trip) {
 }
 
 function addStarted(trip) {
+    if (!trip.from)
+        return;
     const { cells, width, height, whole } = view;
     const x = Math.floor((trip.from[0] - whole[0]) / (whole[2] - whole[0]) * width);
     const y = Math.floor((trip.from[1] - whole[1]) / (whole[3] - whole[1]) * height);
@@ -78,6 +80,8 @@ function addStarted(trip) {
 
 function addEnded(trip) {
     view.moving.delete(trip.key);
+    if (!trip.at)
+        return; // it began before the monitor did: nobody knows where
     view.rings.push({ ...trip, since: performance.now() });
     if (view.rings.length > RINGS_MAX)
         view.rings.shift();
