@@ -61,6 +61,12 @@ class Monitor:
         with urllib.request.urlopen(request, timeout=30) as reply:
             return json.load(reply)
 
+    def metric(self, name):
+        """The value of the first series whose text begins so."""
+        with urllib.request.urlopen(f"{self.url}metrics", timeout=30) as reply:
+            lines = reply.read().decode().splitlines()
+        return float(next(line for line in lines if line.startswith(name)).rsplit(" ", 1)[1])
+
     def feature(self, name):
         return next(f for f in self.get("drift")["features"] if f["name"] == name)
 
@@ -144,6 +150,10 @@ def test_drift_and_explanations():
             check(feature["drifting"] == (feature["name"] == "l1_distance"), str(feature))
         tick = monitor.get("snapshot")["tick"]["drift"]
         check(tick["state"] == "drifting" and tick["features"][0]["name"] == "l1_distance", str(tick))
+
+        drifting = 'ml_feature_drifting{task="taxi",service="monitor",feature="%s"}'
+        wait_for(lambda: monitor.metric(drifting % "l1_distance") == 1, "the alarm as a metric")
+        check(monitor.metric(drifting % "passenger_count") == 0, "and none of another feature")
 
         up.wait_line("simulator-1 has finished")
         world.audit("--settled")
