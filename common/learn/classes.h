@@ -6,6 +6,7 @@
 
 extern const struct learn_class standard_scaler_class;          /* standard_scaler.c */
 extern const struct learn_class mean_class;                     /* mean.c */
+extern const struct learn_class prior_class;                    /* prior.c */
 extern const struct learn_class linear_regression_class;        /* linear_regression.c */
 extern const struct learn_class knn_regressor_class;            /* knn_regressor.c */
 extern const struct learn_class hoeffding_tree_regressor_class; /* tree.c */

@@ -83,6 +83,22 @@ int model_explain(const struct model *m, const double *x, struct explanation *re
     return 0;
 }
 
+double explanation_sum(const struct explanation *ex)
+{
+    double sum = ex->base;
+
+    for (size_t i = 0; i < ex->n_parts; i++)
+        sum += ex->parts[i].contribution;
+    return sum;
+}
+
+double explanation_total(const struct explanation *ex)
+{
+    double sum = explanation_sum(ex);
+
+    return ex->is_log_odds ? 1 / (1 + exp(-sum)) : sum;
+}
+
 void explanation_release(struct explanation *ex)
 {
     for (size_t i = 0; i < ex->n_neighbours; i++)
@@ -184,6 +200,7 @@ void explanation_write(const struct explanation *ex, const char *model, const ch
     write_member(out, "served", served);
     write_member(out, "base", ex->base);
     write_text(out, "base_name", ex->base_name);
+    write_text(out, "scale", ex->is_log_odds ? "log_odds" : "prediction");
     buf_text(out, ",\"contributions\":[");
     for (size_t i = 0; i < ex->n_parts; i++) {
         if (i)

@@ -7,7 +7,9 @@
  *         explanation_write(&ex, "decision-tree", "f00d-812", served, &out);
  *     explanation_release(&ex);
  *
- * base + the sum of all contributions is model_predict_one(m, x), unclipped. They
+ * base + the sum of all contributions, explanation_sum(), is model_predict_one(m, x), unclipped.
+ * A classifier may explain the log-odds of its probability instead, ln(p / (1 - p)): its sum goes
+ * through the logistic function, which explanation_total() does for those. The numbers
  * are added up in another order than the prediction was, so the two differ by
  * rounding: by less than 1e-9 max(1, |prediction|), unless single parts are
  * millions of times larger than what they add up to. Where a model has overflowed, parts
@@ -23,7 +25,7 @@
  *                               model's own parts are booked on their features, and the part
  *                               "leaf" is the model's base less the leaf's mean.
  *     knn_regressor             base: 0. A neighbour: its share times its label.
- *     mean                      base: the mean. No parts.
+ *     mean, prior               base: the mean label. No parts.
  *
  * A branch of the tree keeps no statistics once it has split. The mean of a node
  * is that of the leaves below it, weighted by what they have seen: the labels that
@@ -80,6 +82,7 @@ struct explanation {
     double prediction; /* model_predict_one() */
     double base;
     const char *base_name; /* what the base is, in words */
+    bool is_log_odds;      /* base and contributions add up to the log-odds of the prediction */
     struct explain_part *parts;
     size_t n_parts;
     bool has_path; /* the class has paths; a tree of one leaf has an empty one */
@@ -102,6 +105,9 @@ struct explanation {
  */
 int model_explain(const struct model *m, const double *x, struct explanation *ret_ex,
                   struct err *err) MUST_CHECK;
+
+double explanation_sum(const struct explanation *ex);   /* base and all contributions */
+double explanation_total(const struct explanation *ex); /* the prediction that they stand for */
 
 void explanation_release(struct explanation *ex); /* frees the arrays; `ex` is empty again */
 

@@ -1,6 +1,6 @@
 /*
  * One learner, by itself: what a model ends with, what a tree keeps in its
- * leaves, and what an ensemble holds. The contract of each function is in
+ * leaves, and what an ensemble holds; regressor or classifier. The contract of each function is in
  * learner_backend.h, beside its slot.
  */
 #ifndef OXBOW_LEARN_LEARNER_H

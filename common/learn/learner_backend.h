@@ -33,10 +33,13 @@ struct learner_ops {
     /* (optional) An equal learner; NULL for those that are never in a leaf. */
     struct learner *(*clone)(const struct learner *lrn);
 
-    /* y and weight are finite, weight > 0; x[i] is NaN when missing. */
+    /* y and weight are finite, weight > 0; x[i] is NaN when missing. A classifier's y is 0 or 1. */
     void (*learn)(struct learner *lrn, const double *x, double y, double weight);
 
-    /* Never changes anything: safe from several threads. */
+    /*
+     * Never changes anything: safe from several threads. A classifier answers the probability that
+     * the label is 1, and NaN where River's predict_proba_one() is empty: before the first label.
+     */
     double (*predict)(const struct learner *lrn, const double *x);
 
     /* Appends the state; what `create` was given is not part of it. */

@@ -38,6 +38,7 @@ static void build_stages(struct model *m)
         m->n_pre++;
     }
     m->lrn = learner_new(m->spec.stages[m->spec.n - 1], width);
+    m->is_classifier = m->spec.stages[m->spec.n - 1]->class->kind == LEARN_CLASSIFIER;
 }
 
 struct model *model_new_from(const char *json, size_t len, const struct schema *schema,
@@ -67,6 +68,33 @@ struct model *model_new_from(const char *json, size_t len, const struct schema *
 struct model *model_new(const char *pipeline_json, const struct schema *schema, struct err *err)
 {
     return model_new_from(pipeline_json, strlen(pipeline_json), schema, err);
+}
+
+static enum learn_kind learner_kind(enum model_kind kind)
+{
+    return kind == MODEL_CLASSIFIER ? LEARN_CLASSIFIER : LEARN_REGRESSOR;
+}
+
+struct model *model_new_of(enum model_kind kind, const char *pipeline_json,
+                           const struct schema *schema, struct err *err)
+{
+    struct model *m = model_new(pipeline_json, schema, err);
+    struct buf known = BUF_INIT;
+
+    if (!m || model_kind(m) == kind)
+        return m;
+    for (size_t i = 0; i < learn_class_count(); i++) {
+        const struct learn_class *class = learn_class_at(i);
+
+        if (class->kind == learner_kind(kind))
+            buf_printf(&known, "%s%s", known.len ? ", " : "", class->name);
+    }
+    err_set(err, ERR_INVALID, "[%zu].%s: is a %s, and the task needs a %s; write one of %s",
+            m->n_pre, model_class(m), learn_kind_name(learner_kind(model_kind(m))),
+            learn_kind_name(learner_kind(kind)), buf_str(&known));
+    buf_release(&known);
+    model_free(m);
+    return NULL;
 }
 
 void model_free(struct model *m)
@@ -132,6 +160,8 @@ static bool can_learn(const struct model *m, const double *x, double y, double w
 
     for (size_t i = 0; i < m->n_features; i++)
         infinite |= fabs(x[i]) == (double)INFINITY;
+    if (m->is_classifier && y != 0 && y != 1)
+        return false;
     return !infinite && isfinite(y) && isfinite(weight) && weight > 0;
 }
 
@@ -158,6 +188,11 @@ void model_learn_one(struct model *m, const double *x, double y, double weight)
 const char *model_class(const struct model *m)
 {
     return m->spec.stages[m->spec.n - 1]->class->name;
+}
+
+enum model_kind model_kind(const struct model *m)
+{
+    return m->is_classifier ? MODEL_CLASSIFIER : MODEL_REGRESSOR;
 }
 
 const char *model_parameters(const struct model *m)

@@ -10,10 +10,17 @@
  * bits, on the same binary and type of CPU, and a model that was saved and
  * loaded goes on as if it had never stopped. One thread may change a model;
  * any number may predict with one that nobody changes.
+ *
+ * A model is a regressor, whose labels and predictions are numbers, or a binary
+ * classifier, whose labels are 1 (positive) and 0, and whose prediction is the
+ * probability of 1, within [0, 1]. Which it is, its learner says. A classifier
+ * answers NaN as long as it cannot tell, which is where River's predict_proba_one()
+ * gives nothing: most do before their first label; logistic_regression says 0.5 then.
  */
 #ifndef OXBOW_LEARN_MODEL_H
 #define OXBOW_LEARN_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +34,8 @@
 
 struct model;
 
+enum model_kind { MODEL_REGRESSOR, MODEL_CLASSIFIER };
+
 /* Lifecycle */
 
 /*
@@ -37,6 +46,10 @@ struct model;
  */
 struct model *model_new(const char *pipeline_json, const struct schema *schema,
                         struct err *err) MUST_CHECK;
+
+/* The same, and ERR_INVALID when its learner is not of `kind`, with the names of those that are. */
+struct model *model_new_of(enum model_kind kind, const char *pipeline_json,
+                           const struct schema *schema, struct err *err) MUST_CHECK;
 void model_free(struct model *m); /* NULL is fine */
 
 /*
@@ -50,7 +63,10 @@ void model_set_max_bytes(struct model *m, size_t max_bytes);
 
 /* Use */
 
-/* The raw value, not clipped; 0 or so from a model that has learned nothing. */
+/*
+ * The raw value, not clipped; of a regressor that has learned nothing 0 or so, of a classifier
+ * P(label is 1), or NaN.
+ */
 double model_predict_one(const struct model *m, const double *x);
 
 /* `n` rows of schema_size() doubles, one after the other. */
@@ -60,7 +76,8 @@ void model_predict_many(const struct model *m, const double *x, size_t n, double
  * Each preprocessor learns x, then transforms it for the next stage; then the
  * learner learns. Predict before, for an honest error. A sample of which y or
  * weight is not finite, weight is not above 0, or a feature is infinite is
- * skipped and counted: see model_skipped().
+ * skipped and counted, and of a classifier one of which y is neither 0 nor 1: see
+ * model_skipped().
  */
 void model_learn_one(struct model *m, const double *x, double y, double weight);
 
@@ -85,6 +102,14 @@ uint64_t model_checksum(const void *blob, size_t len);
 
 /* The learner's class, "linear_regression". */
 const char *model_class(const struct model *m);
+
+enum model_kind model_kind(const struct model *m);
+
+/* River's argmax over P(label is 1) and its complement: the label that a prediction stands for. */
+static inline bool model_label(double p)
+{
+    return p > 0.5;
+}
 
 /* The canonical pipeline: every parameter of every class, sorted by name. Lives with the model. */
 const char *model_parameters(const struct model *m);

@@ -14,6 +14,7 @@ struct model {
     size_t n_pre;
     size_t n_features;
     struct learner *lrn;
+    bool is_classifier;    /* the learner: labels are 0 and 1 */
     struct buf parameters; /* the canonical text */
     uint64_t parameters_hash;
     uint64_t learned;

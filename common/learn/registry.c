@@ -8,6 +8,7 @@
 static const struct learn_class *const classes[] = {
     &standard_scaler_class,
     &mean_class,
+    &prior_class,
     &linear_regression_class,
     &knn_regressor_class,
     &hoeffding_tree_regressor_class,
@@ -40,8 +41,8 @@ const char *learn_kind_name(enum learn_kind kind)
 {
     static const char *const names[] = {
         [LEARN_PREPROCESSOR] = "preprocessor", [LEARN_REGRESSOR] = "regressor",
-        [LEARN_OPTIMIZER] = "optimizer",       [LEARN_SPLITTER] = "splitter",
-        [LEARN_DETECTOR] = "detector",
+        [LEARN_CLASSIFIER] = "classifier",     [LEARN_OPTIMIZER] = "optimizer",
+        [LEARN_SPLITTER] = "splitter",         [LEARN_DETECTOR] = "detector",
     };
 
     return names[kind];

@@ -17,7 +17,8 @@ struct detector_ops;
 
 enum learn_kind {
     LEARN_PREPROCESSOR,
-    LEARN_REGRESSOR,
+    LEARN_REGRESSOR,  /* a learner: predicts a number */
+    LEARN_CLASSIFIER, /* a learner: predicts the probability that the label is the positive one */
     LEARN_OPTIMIZER,
     LEARN_SPLITTER,
     LEARN_DETECTOR,
@@ -45,6 +46,7 @@ struct learn_param {
     const char *const *choices; /* CHOICE: ends with NULL */
     enum learn_kind kind;       /* CLASS: what it may name */
     const char *fallback_class; /* CLASS */
+    bool may_grow;              /* CLASS: a learner that is not of fixed size is allowed, too */
     const char *help;           /* one sentence */
 };
 
@@ -61,7 +63,7 @@ struct learn_class {
     /* (optional) What is wrong with parameters that are each in range, or NULL. */
     const char *(*check)(const void *params);
 
-    const struct learner_ops *learner;           /* of a LEARN_REGRESSOR, else NULL */
+    const struct learner_ops *learner;           /* of a learner, else NULL */
     const struct preprocessor_ops *preprocessor; /* of a LEARN_PREPROCESSOR, else NULL */
     const struct detector_ops *detector;         /* of a LEARN_DETECTOR, else NULL */
 };
@@ -74,5 +76,11 @@ const struct learn_class *learn_class_at(size_t i);
 const struct learn_class *learn_class_find(enum learn_kind kind, const char *name);
 
 const char *learn_kind_name(enum learn_kind kind); /* "preprocessor", "regressor", ... */
+
+/* What a pipeline may end with. */
+static inline bool learn_kind_is_learner(enum learn_kind kind)
+{
+    return kind == LEARN_REGRESSOR || kind == LEARN_CLASSIFIER;
+}
 
 #endif

@@ -11,7 +11,9 @@
 #include "base/near.h"
 #include "base/num.h"
 
-#define NEST_MAX       8                  /* components within components */
+#define NEST_MAX       8              /* components within components */
+#define KIND(kind)     (1U << (kind)) /* a set of one kind */
+#define STAGE_KINDS    (KIND(LEARN_PREPROCESSOR) | KIND(LEARN_REGRESSOR) | KIND(LEARN_CLASSIFIER))
 #define EXACT_INTEGERS 9007199254740992.0 /* 2^53: above it not every integer is a double */
 
 /* Where in the text we are: "[1].linear_regression.l2". */
@@ -41,8 +43,7 @@ static void write_near(const struct near *near, struct buf *out)
         buf_printf(out, "; did you mean \"%s\"?", near->name);
 }
 
-static int unknown_class(const struct path *path, enum learn_kind kind, bool or_preprocessor,
-                         const char *name, struct err *err)
+static int unknown_class(const struct path *path, unsigned kinds, const char *name, struct err *err)
 {
     struct near near = {.wanted = name};
     struct buf known = BUF_INIT;
@@ -52,7 +53,7 @@ static int unknown_class(const struct path *path, enum learn_kind kind, bool or_
     for (size_t i = 0; i < learn_class_count(); i++) {
         const struct learn_class *class = learn_class_at(i);
 
-        if (class->kind != kind && !(or_preprocessor && class->kind == LEARN_PREPROCESSOR))
+        if (!(kinds & KIND(class->kind)))
             continue;
         near_offer(&near, class->name);
         buf_printf(&known, "%s%s", known.len ? ", " : "", class->name);
@@ -159,19 +160,19 @@ static int parse_choice(const cJSON *json, const struct learn_param *param, int 
     return code;
 }
 
-static int parse_component(const cJSON *json, enum learn_kind kind, bool or_preprocessor,
-                           struct path *path, struct component **ret, struct err *err);
+static int parse_component(const cJSON *json, unsigned kinds, struct path *path,
+                           struct component **ret, struct err *err);
 
 static int parse_class_param(const cJSON *json, const struct learn_param *param,
                              struct component **value, struct path *path, struct err *err)
 {
     struct component *inner = NULL;
-    int code = parse_component(json, param->kind, false, path, &inner, err);
+    int code = parse_component(json, KIND(param->kind), path, &inner, err);
 
     if (code)
         return code;
-    /* A regressor inside another is a leaf's model: thousands of them, so none may grow. */
-    if (param->kind == LEARN_REGRESSOR && !inner->class->fixed_size) {
+    /* A learner inside another is a leaf's model: thousands of them, so none may grow. */
+    if (learn_kind_is_learner(param->kind) && !param->may_grow && !inner->class->fixed_size) {
         code = err_set(err, ERR_INVALID, "%s: %s grows, so it cannot be a leaf's model",
                        buf_str(&path->text), inner->class->name);
         component_free(inner);
@@ -262,8 +263,20 @@ static int split_component(const cJSON *json, const struct path *path, const cha
                    buf_str(&path->text));
 }
 
-static int parse_component(const cJSON *json, enum learn_kind kind, bool or_preprocessor,
-                           struct path *path, struct component **ret, struct err *err)
+/* The class of that name, of one of the kinds; NULL when there is none. */
+static const struct learn_class *find_class(unsigned kinds, const char *name)
+{
+    for (size_t i = 0; i < learn_class_count(); i++) {
+        const struct learn_class *class = learn_class_at(i);
+
+        if (kinds & KIND(class->kind) && strcmp(class->name, name) == 0)
+            return class;
+    }
+    return NULL;
+}
+
+static int parse_component(const cJSON *json, unsigned kinds, struct path *path,
+                           struct component **ret, struct err *err)
 {
     const struct learn_class *class;
     struct component *component;
@@ -277,11 +290,9 @@ static int parse_component(const cJSON *json, enum learn_kind kind, bool or_prep
     if (++path->nest > NEST_MAX)
         return err_set(err, ERR_INVALID, "%s: nested too deep", buf_str(&path->text));
 
-    class = learn_class_find(kind, name);
-    if (!class && or_preprocessor)
-        class = learn_class_find(LEARN_PREPROCESSOR, name);
+    class = find_class(kinds, name);
     if (!class)
-        return unknown_class(path, kind, or_preprocessor, name, err);
+        return unknown_class(path, kinds, name, err);
 
     size_t before = path_push(path, name);
 
@@ -327,7 +338,7 @@ static int parse_stages(struct spec *spec, const cJSON *root, struct path *path,
         buf_clear(&path->text);
         buf_printf(&path->text, "[%zu]", spec->n);
         path->nest = 0;
-        code = parse_component(json, LEARN_REGRESSOR, true, path, &spec->stages[spec->n], err);
+        code = parse_component(json, STAGE_KINDS, path, &spec->stages[spec->n], err);
         if (code)
             return code;
 
@@ -380,7 +391,7 @@ int spec_parse_one(enum learn_kind kind, const char *text, size_t len, struct co
 {
     struct path path = {.text = BUF_INIT};
     cJSON *root = parse_text(text, len, ": it", err);
-    int code = root ? parse_component(root, kind, false, &path, ret, err) : ERR_INVALID;
+    int code = root ? parse_component(root, KIND(kind), &path, ret, err) : ERR_INVALID;
 
     cJSON_Delete(root);
     buf_release(&path.text);

@@ -57,9 +57,18 @@ static inline double support_sample(struct rng *rng, double *x)
     return y + rng_gauss(rng, 0, 0.5);
 }
 
+/* Learns y; a classifier whether it is above its middle. */
+static inline void support_learn(struct model *m, const double *x, double y, double weight)
+{
+    if (model_kind(m) == MODEL_CLASSIFIER && isfinite(y))
+        y = y > 11 ? 1 : 0;
+    model_learn_one(m, x, y, weight);
+}
+
 /* A pipeline for each learner, and for each way in which one keeps its state. */
 static const char *const support_pipelines[] = {
     "[\"mean\"]",
+    "[\"prior\"]",
     "[\"linear_regression\"]",
     "[\"standard_scaler\", {\"linear_regression\": {\"l1\": 0.5}}]",
     "[\"standard_scaler\", \"standard_scaler\", {\"linear_regression\": {\"l2\": 0.5}}]",

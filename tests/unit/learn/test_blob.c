@@ -17,7 +17,7 @@ static struct buf blob_of(const char *pipeline, const struct schema *schema, siz
         double x[FEATURES];
         double y = support_sample(&rng, x);
 
-        model_learn_one(m, x, y, 1);
+        support_learn(m, x, y, 1);
     }
     model_save(m, &blob);
     model_free(m);
@@ -56,7 +56,7 @@ static void use(struct model *m)
         double y = support_sample(&rng, x);
 
         (void)model_predict_one(m, x);
-        model_learn_one(m, x, y, 1);
+        support_learn(m, x, y, 1);
     }
     model_save(m, &out);
     model_inspect(m, &out);

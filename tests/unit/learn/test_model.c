@@ -47,8 +47,11 @@ static void test_extreme_values(void **state)
 
             for (size_t j = 0; j < FEATURES; j++)
                 x[j] = values[rng_below(&rng, 9)];
-            (void)model_predict_one(m, x);
-            model_learn_one(m, x, y, 1);
+            double answer = model_predict_one(m, x);
+
+            if (model_kind(m) == MODEL_CLASSIFIER)
+                assert_true(isnan(answer) || (answer >= 0 && answer <= 1));
+            support_learn(m, x, y, 1);
         }
         assert_true(model_skipped(m) > 0);
         assert_true(model_learned(m) + model_skipped(m) == 5000);
@@ -69,11 +72,13 @@ static void test_equal_rows(void **state)
         size_t bytes = 0;
 
         for (size_t i = 0; i < 1000000; i++) {
-            model_learn_one(m, x, 3, 1);
+            support_learn(m, x, 3, 1);
             if (i == 1000)
                 bytes = model_bytes(m);
         }
-        assert_true(fabs(model_predict_one(m, x) - 3) < 0.51); /* l2 pulls to 0 */
+        /* l2 pulls to 0; a classifier has only seen 0. */
+        assert_true(fabs(model_predict_one(m, x) - (model_kind(m) == MODEL_CLASSIFIER ? 0 : 3)) <
+                    0.51);
         assert_true(model_bytes(m) <= bytes);
         model_free(m);
         schema_free(schema);
@@ -101,6 +106,53 @@ static void test_skipped(void **state)
     assert_true(model_predict_one(m, x) == before);
     assert_int_equal(model_learned(m), 100);
     assert_int_equal(model_skipped(m), 6);
+    model_free(m);
+    schema_free(schema);
+}
+
+/* A classifier learns 0 and 1; another label is counted and changes nothing. */
+static void test_classifier_labels(void **state)
+{
+    struct schema *schema = support_schema(1);
+    struct model *m = support_model("[\"prior\"]", schema);
+
+    (void)state;
+    assert_int_equal(model_kind(m), MODEL_CLASSIFIER);
+    assert_true(isnan(model_predict_one(m, &(double){1})));
+    for (int i = 0; i < 4; i++)
+        model_learn_one(m, &(double){i}, i == 0, 1);
+    model_learn_one(m, &(double){1}, 0.5, 1);
+    model_learn_one(m, &(double){1}, -1, 1);
+    model_learn_one(m, &(double){1}, 2, 1);
+    assert_true(model_predict_one(m, &(double){1}) == 0.25);
+    assert_int_equal(model_learned(m), 4);
+    assert_int_equal(model_skipped(m), 3);
+    assert_true(model_label(0.75) && !model_label(0.5) && !model_label((double)NAN));
+    model_free(m);
+    schema_free(schema);
+}
+
+/* A learner of the other kind is refused, with what to write. */
+static void test_kinds(void **state)
+{
+    static const char linear[] = "[\"standard_scaler\", \"linear_regression\"]";
+    struct schema *schema = support_schema(1);
+    struct err err = {0};
+    struct model *m;
+
+    (void)state;
+    assert_null(model_new_of(MODEL_CLASSIFIER, linear, schema, &err));
+    assert_int_equal(err.code, ERR_INVALID);
+    assert_non_null(strstr(err.text, "[1].linear_regression: is a regressor, and the task needs a "
+                                     "classifier; write one of prior"));
+    assert_null(model_new_of(MODEL_REGRESSOR, "[\"prior\"]", schema, &err));
+    assert_non_null(strstr(err.text, "[0].prior: is a classifier"));
+    assert_null(model_new_of(MODEL_REGRESSOR, "[\"pryor\"]", schema, &err));
+    m = model_new_of(MODEL_CLASSIFIER, "[\"prior\"]", schema, &err);
+    assert_non_null(m);
+    model_free(m);
+    m = model_new_of(MODEL_REGRESSOR, linear, schema, &err);
+    assert_int_equal(model_kind(m), MODEL_REGRESSOR);
     model_free(m);
     schema_free(schema);
 }
@@ -196,9 +248,14 @@ static void test_tree_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_extreme_values),    cmocka_unit_test(test_equal_rows),
-        cmocka_unit_test(test_skipped),           cmocka_unit_test(test_tree_is_bounded),
-        cmocka_unit_test(test_window_is_bounded), cmocka_unit_test(test_tree_missing),
+        cmocka_unit_test(test_extreme_values),
+        cmocka_unit_test(test_equal_rows),
+        cmocka_unit_test(test_skipped),
+        cmocka_unit_test(test_classifier_labels),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_tree_is_bounded),
+        cmocka_unit_test(test_window_is_bounded),
+        cmocka_unit_test(test_tree_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

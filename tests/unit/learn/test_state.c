@@ -58,8 +58,8 @@ static void compare(const char *pipeline, size_t stride, size_t max_bytes)
         double b = model_predict_one(stopped, x);
 
         assert_memory_equal(&a, &b, sizeof(a));
-        model_learn_one(steady, x, y, 1 + (double)(i % 3));
-        model_learn_one(stopped, x, y, 1 + (double)(i % 3));
+        support_learn(steady, x, y, 1 + (double)(i % 3));
+        support_learn(stopped, x, y, 1 + (double)(i % 3));
         if (i % stride == 0)
             stopped = restarted(stopped, schema, max_bytes);
     }
@@ -91,7 +91,7 @@ static void test_goes_on_when_bounded(void **state)
     compare("[{\"knn_regressor\": {\"window_size\": 100000}}]", 37, MODEL_MIN_BYTES);
 }
 
-/* Every regressor of the registry is among the pipelines that these tests run over. */
+/* Every learner of the registry is among the pipelines that these tests run over. */
 static void test_covers_registry(void **state)
 {
     (void)state;
@@ -99,7 +99,7 @@ static void test_covers_registry(void **state)
         const struct learn_class *class = learn_class_at(i);
         bool found = false;
 
-        if (class->kind != LEARN_REGRESSOR && class->kind != LEARN_PREPROCESSOR)
+        if (!learn_kind_is_learner(class->kind) && class->kind != LEARN_PREPROCESSOR)
             continue;
         for (size_t p = 0; p < SUPPORT_PIPELINES; p++)
             found |= strstr(support_pipelines[p], class->name) != NULL;
@@ -125,7 +125,7 @@ static void test_predict_is_pure(void **state)
         for (size_t i = 0; i < 500; i++) {
             double y = support_sample(&rng, x[i % 50]);
 
-            model_learn_one(m, x[i % 50], y, 1);
+            support_learn(m, x[i % 50], y, 1);
         }
         before = saved(m);
         model_predict_many(m, x[0], 50, many);
