@@ -5,12 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "learn/explain.h"
 #include "learn/model.h"
 #include "rows/row.h"
 #include "store/store.h"
+
+#define WAIT_S  1    /* for another one's question to the store */
+#define AWAY_MS 2000 /* between two questions to a store that fails */
 
 /* A model that was asked. */
 struct kept {
@@ -24,8 +29,13 @@ struct explainer {
     const struct task *task;
     uint64_t sql_hash;
     struct row_reader *rows;
-    pthread_mutex_t lock; /* over all that follows */
-    struct store *store;  /* NULL until it is needed */
+
+    pthread_mutex_t store_lock; /* over these; taken before the other one */
+    struct store *store;        /* NULL until it is needed */
+    char bound[UUID_TEXT_LEN + 1];
+    int64_t away_until_ms; /* monotonic; it has just failed, and is not asked before */
+
+    pthread_mutex_t lock; /* over these: held for a moment, never while the store is asked */
     char incarnation[UUID_TEXT_LEN + 1];
     struct kept kept[EXPLAIN_MODELS];
     uint64_t asked;
@@ -42,6 +52,7 @@ struct explainer *explainer_new(const struct task *task, uint64_t sql_hash, stru
     e->task = task;
     e->sql_hash = sql_hash;
     e->rows = rows;
+    pthread_mutex_init(&e->store_lock, NULL);
     pthread_mutex_init(&e->lock, NULL);
     return e;
 }
@@ -63,6 +74,7 @@ void explainer_free(struct explainer *e)
     if (e->store)
         store_close(e->store);
     row_reader_free(e->rows);
+    pthread_mutex_destroy(&e->store_lock);
     pthread_mutex_destroy(&e->lock);
     free(e);
 }
@@ -82,12 +94,9 @@ static int open_store(struct explainer *e, const char *incarnation, struct err *
         e->store = store_open(&options, err);
     if (!e->store)
         return err->code;
-    if (strcmp(e->incarnation, incarnation) != 0) {
-        /* The same version may mean other bytes in another life. */
-        for (size_t i = 0; i < EXPLAIN_MODELS; i++)
-            forget(&e->kept[i]);
-        snprintf(e->incarnation, sizeof(e->incarnation), "%s", incarnation);
-        store_bind(e->store, e->incarnation);
+    if (strcmp(e->bound, incarnation) != 0) {
+        snprintf(e->bound, sizeof(e->bound), "%s", incarnation);
+        store_bind(e->store, e->bound);
     }
     return 0;
 }
@@ -123,47 +132,89 @@ static bool is_untrained(const struct explainer *e, const struct task_model *of,
            strcmp(version + TASK_GENERATION_LEN, "-0") == 0;
 }
 
-static struct model *load(struct explainer *e, const struct task_model *of, const char *version,
-                          struct err *err)
+/* Asks the store, whose lock is held. */
+static struct model *load(struct explainer *e, const struct task_model *of,
+                          const struct explain_question *q, struct err *err)
 {
     struct store_version v = {.model = NULL};
     struct model *m = NULL;
-    int rc = store_version_get(e->store, of->name, version, &v, err);
+    int rc = open_store(e, q->incarnation, err);
 
+    if (rc == 0)
+        rc = store_version_get(e->store, of->name, q->version, &v, err);
     if (rc == 0)
         m = model_load(v.blob, v.blob_len, e->task->features, (size_t)e->task->max_model_bytes,
                        err);
-    else if (rc == ERR_NOT_FOUND && is_untrained(e, of, version))
+    else if (rc == ERR_NOT_FOUND && is_untrained(e, of, q->version))
         m = model_new(of->pipeline, e->task->features, err);
+    else if (err->retriable)
+        e->away_until_ms = clock_mono_ms() + AWAY_MS;
     store_version_release(&v);
     return m;
 }
 
-/* The model of that version, loaded; it lives until the next call. */
-static struct model *get(struct explainer *e, const struct task_model *of, const char *version,
-                         struct err *err)
+/* The same, unless others wait for a store that does not answer. */
+static struct model *fetch(struct explainer *e, const struct task_model *of,
+                           const struct explain_question *q, struct err *err)
 {
-    struct model *m;
+    struct timespec until;
+    struct model *m = NULL;
 
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_S;
+    if (pthread_mutex_timedlock(&e->store_lock, &until) != 0) {
+        err_set_retriable(err, ERR_TIMEOUT, "the store takes long to answer; ask again");
+        return NULL;
+    }
+    if (clock_mono_ms() < e->away_until_ms)
+        err_set_retriable(err, ERR_TIMEOUT, "the store is away; ask again");
+    else
+        m = load(e, of, q, err);
+    pthread_mutex_unlock(&e->store_lock);
+    return m;
+}
+
+/* The model that was asked, when it is kept. */
+static struct model *find_kept(struct explainer *e, const struct explain_question *q)
+{
     for (size_t i = 0; i < EXPLAIN_MODELS; i++) {
         struct kept *kept = &e->kept[i];
 
-        if (kept->model && strcmp(kept->model, of->name) == 0 &&
-            strcmp(kept->version, version) == 0) {
+        if (kept->model && strcmp(kept->model, q->model) == 0 &&
+            strcmp(kept->version, q->version) == 0) {
             kept->asked = ++e->asked;
             return kept->loaded;
         }
     }
-    m = load(e, of, version, err);
-    if (!m)
-        return NULL;
+    return NULL;
+}
+
+/* Takes `m`. Two may have fetched the same one: the first stays. */
+static struct model *keep(struct explainer *e, const struct explain_question *q, struct model *m)
+{
+    struct model *first = find_kept(e, q);
+
+    if (first) {
+        model_free(m);
+        return first;
+    }
     *make_room(e) = (struct kept){
-        .model = mem_strdup(of->name),
-        .version = mem_strdup(version),
+        .model = mem_strdup(q->model),
+        .version = mem_strdup(q->version),
         .loaded = m,
         .asked = ++e->asked,
     };
     return m;
+}
+
+/* The same version may mean other bytes in another life of the task. */
+static void follow(struct explainer *e, const char *incarnation)
+{
+    if (strcmp(e->incarnation, incarnation) == 0)
+        return;
+    for (size_t i = 0; i < EXPLAIN_MODELS; i++)
+        forget(&e->kept[i]);
+    snprintf(e->incarnation, sizeof(e->incarnation), "%s", incarnation);
 }
 
 /* ---- Answers ---- */
@@ -197,21 +248,41 @@ static int answer_error(const struct explain_question *q, struct err *err, struc
     }
 }
 
-static int explain(struct explainer *e, const struct task_model *of,
-                   const struct explain_question *q, const double *x, struct buf *out,
-                   struct err *err)
+/* With the lock held. */
+static int explain(const struct model *m, const struct explain_question *q, const double *x,
+                   struct buf *out, struct err *err)
 {
     struct explanation ex = EXPLANATION_INIT;
-    struct model *m;
 
-    if (open_store(e, q->incarnation, err))
-        return err->code;
-    m = get(e, of, q->version, err);
-    if (!m || model_explain(m, x, &ex, err))
+    if (model_explain(m, x, &ex, err))
         return answer_error(q, err, out);
     explanation_write(&ex, q->model, q->version, q->served, out);
     explanation_release(&ex);
     return 0;
+}
+
+static int answer(struct explainer *e, const struct task_model *of,
+                  const struct explain_question *q, const double *x, struct buf *out,
+                  struct err *err)
+{
+    struct model *m;
+    int rc;
+
+    pthread_mutex_lock(&e->lock);
+    follow(e, q->incarnation);
+    m = find_kept(e, q);
+    if (!m) {
+        pthread_mutex_unlock(&e->lock);
+        m = fetch(e, of, q, err);
+        if (!m)
+            return answer_error(q, err, out);
+        pthread_mutex_lock(&e->lock);
+        follow(e, q->incarnation);
+        m = keep(e, q, m);
+    }
+    rc = explain(m, q, x, out, err);
+    pthread_mutex_unlock(&e->lock);
+    return rc;
 }
 
 int explainer_answer(struct explainer *e, const struct explain_question *q, struct buf *out,
@@ -226,11 +297,8 @@ int explainer_answer(struct explainer *e, const struct explain_question *q, stru
                        q->model);
     x = mem_zalloc(schema_size(e->task->features), sizeof(*x));
     rc = row_reader_features(e->rows, &q->features, x, err);
-    if (rc == 0) {
-        pthread_mutex_lock(&e->lock);
-        rc = explain(e, of, q, x, out, err);
-        pthread_mutex_unlock(&e->lock);
-    }
+    if (rc == 0)
+        rc = answer(e, of, q, x, out, err);
     free(x);
     return rc;
 }

@@ -1,8 +1,10 @@
 /*
  * Why a prediction is what it is: asks the stored version that answered, and keeps
  * the models that were asked last. It has a connection of its own to the store, made
- * when it is first needed, and a lock of its own: an answer takes milliseconds, and
- * nothing else of the monitor waits for it.
+ * when it is first needed, and locks of its own: an answer takes milliseconds, and
+ * nothing else of the monitor waits for it. While the store does not answer, one
+ * question waits for it, others are refused after a second, and models that are kept
+ * go on explaining.
  */
 #ifndef OXBOW_MONITOR_EXPLAIN_H
 #define OXBOW_MONITOR_EXPLAIN_H
@@ -40,7 +42,7 @@ void explainer_free(struct explainer *e); /* NULL is fine */
  * Appends the JSON object of `GET /api/explain`: the explanation, or `{"available": false,
  * "reason": ...}` when the version is gone, is of other features, or is of a class that cannot
  * explain. ERR_NOT_FOUND: the task file has no such model; ERR_INVALID: the features cannot be
- * read; ERR_DISCONNECTED: the store is away. From any thread.
+ * read; ERR_DISCONNECTED or ERR_TIMEOUT: the store is away. From any thread.
  */
 int explainer_answer(struct explainer *e, const struct explain_question *q, struct buf *out,
                      struct err *err) MUST_CHECK;
