@@ -128,7 +128,8 @@ class Project:
         self.command = compose_command() + ["-p", self.name]
         for file in files:
             self.command += ["-f", str(file)]
-        self.environment = {**os.environ, "OXBOW_REDIS_PORT": "0", **environment}
+        self.environment = {**os.environ, "OXBOW_REDIS_PORT": "0", "OXBOW_MONITOR_PORT": "0",
+                            **environment}
 
     def __enter__(self):
         return self
