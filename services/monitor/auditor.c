@@ -127,10 +127,12 @@ static void *run(void *arg)
 {
     struct auditor *a = arg;
     int64_t last_ms = 0;
+    uint64_t n = 0;
 
     pthread_mutex_lock(&a->lock);
     while (!a->stop) {
-        int64_t due_ms = last_ms + (a->asked ? AUDITOR_LEAST_MS : AUDITOR_EVERY_MS);
+        bool soon = a->asked || n < AUDITOR_FIRST;
+        int64_t due_ms = last_ms + (soon ? AUDITOR_LEAST_MS : AUDITOR_EVERY_MS);
 
         if (clock_wall_ms() < due_ms) {
             wait_until(a, due_ms);
@@ -139,6 +141,7 @@ static void *run(void *arg)
         a->asked = false;
         pthread_mutex_unlock(&a->lock);
         audit_once(a);
+        n++;
         last_ms = clock_wall_ms();
         pthread_mutex_lock(&a->lock);
     }

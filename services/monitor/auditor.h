@@ -10,6 +10,7 @@
 
 #define AUDITOR_EVERY_MS 30000
 #define AUDITOR_LEAST_MS 5000 /* between two, however often they are asked for */
+#define AUDITOR_FIRST    6    /* so many at the beginning are that close: people look then */
 
 struct auditor;
 

@@ -135,6 +135,13 @@ static void write_status(void *ctx, struct buf *out)
         buf_text(out, "null");
 }
 
+static const char *state_of(const struct loop *l)
+{
+    if (!l->feed)
+        return "starting";
+    return l->bus_trouble.since_ms ? "waiting" : "running";
+}
+
 /* The heartbeats; false when the store is away. */
 static bool read_beats(struct loop *l)
 {
@@ -190,7 +197,7 @@ static int second(struct loop *l, struct err *err)
     if (now_ms / 1000 == l->second)
         return 0;
     l->second = now_ms / 1000;
-    int rc = runtime_beat(l->rt, "running", write_status, l, err);
+    int rc = runtime_beat(l->rt, state_of(l), write_status, l, err);
     if (rc == ERR_REFUSED) {
         log_info("the task has begun anew: following");
         disconnect(l);
