@@ -257,6 +257,7 @@ static void sqlite_close(struct views *v)
         sqlite3_finalize(s->stmt[i]);
     sqlite3_finalize(s->features_row);
     sqlite3_finalize(s->learning_row);
+    sqlite_scores_free(s);
     sqlite3_close(s->db);
     if (s->lock_fd >= 0)
         close(s->lock_fd);

@@ -147,10 +147,10 @@ static int emit_features(struct sqlite_views *s, const struct views_event *ev, s
 
 enum emitted { NOT_COMPLETE, EMITTED, BAD_LABEL };
 
-static bool label_ok(const struct sqlite_views *s, sqlite3_stmt *stmt)
+bool sqlite_label_ok(const struct sqlite_views *s, sqlite3_stmt *row)
 {
-    int type = sqlite3_column_type(stmt, s->learning_label);
-    double label = sqlite3_column_double(stmt, s->learning_label);
+    int type = sqlite3_column_type(row, s->learning_label);
+    double label = sqlite3_column_double(row, s->learning_label);
 
     return (type == SQLITE_INTEGER || type == SQLITE_FLOAT) && isfinite(label) &&
            label >= s->label_min && label <= s->label_max;
@@ -159,8 +159,10 @@ static bool label_ok(const struct sqlite_views *s, sqlite3_stmt *stmt)
 static void write_learning(struct sqlite_views *s, struct buf *out, sqlite3_stmt *stmt)
 {
     begin_row(s, out, VIEWS_LEARNING_QUEUE);
-    for (int i = 0; i < s->learning_columns; i++) {
-        if (i)
+    for (int i = 0, n = 0; i < s->learning_columns; i++) {
+        if (s->learning_role[i] == COLUMN_PERF)
+            continue;
+        if (n++)
             buf_byte(out, ',');
         json_write_name(out, sqlite3_column_name(stmt, i));
         if (s->learning_role[i] == COLUMN_RAW && sqlite3_column_type(stmt, i) == SQLITE_TEXT)
@@ -183,9 +185,11 @@ static int emit_learning(struct sqlite_views *s, const char *key, size_t key_len
     int rc = sqlite3_step(stmt);
     *ret = NOT_COMPLETE;
     if (rc == SQLITE_ROW) {
-        *ret = label_ok(s, stmt) ? EMITTED : BAD_LABEL;
-        if (*ret == EMITTED)
+        *ret = sqlite_label_ok(s, stmt) ? EMITTED : BAD_LABEL;
+        if (*ret == EMITTED) {
             write_learning(s, out, stmt);
+            sqlite_scores_add(s, stmt, sqlite3_column_double(stmt, s->learning_label));
+        }
     } else if (rc != SQLITE_DONE)
         code = sqlite_fail(s, err, "view learning_queue");
     sqlite3_reset(stmt);
@@ -391,6 +395,7 @@ static int ingest_prediction(struct sqlite_views *s, const struct views_event *e
     ledger->predictions_first++;
     ledger->requests_predicted++;
     ledger->requests_pending--;
+    sqlite_scores_predicted(s, ev->time_ms);
 
     /* Outcomes of known requests that wait for their prediction are few, most often none. */
     if (ledger->outcomes_waiting <= s->now.early)
@@ -482,7 +487,8 @@ static int ingest(struct sqlite_views *s, const struct views_event *events, size
     for (size_t i = 0; i < n; i++)
         if (ingest_event(s, &events[i], now_ms, err) < 0)
             return err->code;
-    if (sqlite_retain(s, n, now_ms, err) < 0 || sqlite_outbox_trim(s, n, now_ms, err) < 0 ||
+    if (sqlite_scores_store(s, err) < 0 || sqlite_retain(s, n, now_ms, err) < 0 ||
+        sqlite_outbox_trim(s, n, now_ms, err) < 0 ||
         put_positions(s, positions, n_positions, err) < 0)
         return err->code;
     return sqlite_ledger_store(s, err);
@@ -503,6 +509,7 @@ int sqlite_ingest(struct views *v, const struct views_event *events, size_t n,
         sqlite_commit(s, err) == 0)
         return 0;
     sqlite_rollback(s);
+    sqlite_scores_forget(s);
     s->fresh.n = n_rows;
     s->fresh.text.len = text;
     return err->code;

@@ -109,8 +109,10 @@ struct sqlite_views {
     sqlite3_stmt *features_row; /* SELECT of one row by key; NULL until applied */
     sqlite3_stmt *learning_row;
     int learning_columns;
-    uint8_t *learning_role; /* enum column_role a column of learning_row */
-    int learning_label;     /* column of the label */
+    uint8_t *learning_role;       /* enum column_role a column of learning_row */
+    int learning_label;           /* column of the label */
+    int learning_predictions;     /* column of the predictions; -1: none */
+    struct sqlite_scores *scores; /* sqlite_scores.c; NULL until applied */
 
     struct sqlite_state now;    /* including the open transaction */
     struct sqlite_state stored; /* as of the last commit */
@@ -135,7 +137,7 @@ struct sqlite_views {
     atomic_bool cancelled;
 };
 
-enum column_role { COLUMN_PLAIN, COLUMN_KEY, COLUMN_LABEL, COLUMN_RAW };
+enum column_role { COLUMN_PLAIN, COLUMN_KEY, COLUMN_LABEL, COLUMN_RAW, COLUMN_PERF };
 
 static inline struct sqlite_views *sqlite_views(struct views *v)
 {
@@ -171,6 +173,20 @@ int sqlite_functions_add(sqlite3 *db);
 int sqlite_ingest(struct views *v, const struct views_event *events, size_t n,
                   const struct views_position *positions, size_t n_positions, int64_t now_ms,
                   struct err *err);
+
+/* True when the row of learning_row (or one like it) has a label that can be learned. */
+bool sqlite_label_ok(const struct sqlite_views *s, sqlite3_stmt *row);
+
+/* sqlite_scores.c: sums of errors, collected over a transaction */
+bool sqlite_scores_is_column(const char *name); /* of learning_queue: it does not go out */
+/* After prepare_rows(): what is summed; adds up the kept rows when the SQL is not what it was. */
+int sqlite_scores_apply(struct sqlite_views *s, const char *hash, struct err *err);
+void sqlite_scores_add(struct sqlite_views *s, sqlite3_stmt *row, double label);
+void sqlite_scores_predicted(struct sqlite_views *s, int64_t time_ms); /* a first prediction */
+/* Into the table; part of the transaction. */
+int sqlite_scores_store(struct sqlite_views *s, struct err *err);
+void sqlite_scores_forget(struct sqlite_views *s); /* what was collected */
+void sqlite_scores_free(struct sqlite_views *s);
 
 /* sqlite_retain.c: part of a transaction that brought `n_events` events. */
 int sqlite_retain(struct sqlite_views *s, size_t n_events, int64_t now_ms, struct err *err);

@@ -30,6 +30,10 @@ static const char TABLES[] =
     "CREATE TABLE IF NOT EXISTS early_outcomes(e INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,"
     " time_ms INTEGER NOT NULL, value TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS refused(n INTEGER PRIMARY KEY);"
+    "CREATE TABLE IF NOT EXISTS score_sums(slice TEXT NOT NULL, value NOT NULL, model TEXT NOT "
+    "NULL,"
+    " n INTEGER NOT NULL, abs_error REAL NOT NULL, square_error REAL NOT NULL, error REAL NOT NULL,"
+    " PRIMARY KEY(slice, value, model)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS outbox_features(seq INTEGER PRIMARY KEY, key TEXT, value TEXT NOT "
     "NULL);"
     "CREATE TABLE IF NOT EXISTS outbox_learning_queue(seq INTEGER PRIMARY KEY, key TEXT,"
@@ -144,6 +148,7 @@ static int prepare_rows(struct sqlite_views *s, struct err *err)
     s->learning_columns = sqlite3_column_count(s->learning_row);
     free(s->learning_role);
     s->learning_role = mem_zalloc((size_t)s->learning_columns, 1);
+    s->learning_predictions = -1;
     for (int i = 0; i < s->learning_columns; i++) {
         const char *name = sqlite3_column_name(s->learning_row, i);
         if (strcmp(name, s->key) == 0)
@@ -153,6 +158,10 @@ static int prepare_rows(struct sqlite_views *s, struct err *err)
             s->learning_label = i;
         } else if (strcmp(name, "features") == 0 || strcmp(name, "predictions") == 0)
             s->learning_role[i] = COLUMN_RAW;
+        else if (sqlite_scores_is_column(name))
+            s->learning_role[i] = COLUMN_PERF;
+        if (strcmp(name, "predictions") == 0)
+            s->learning_predictions = i;
     }
     return 0;
 }
@@ -195,6 +204,8 @@ int sqlite_apply(struct views *v, bool *ret_changed, struct err *err)
         code = check_views(s, err);
     if (code == 0)
         code = prepare_rows(s, err);
+    if (code == 0)
+        code = sqlite_scores_apply(s, hash, err);
     if (code == 0 && ret_changed)
         *ret_changed = changed;
     buf_release(&old);

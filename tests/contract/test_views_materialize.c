@@ -599,18 +599,19 @@ static void test_apply_changes(void **state)
     if (!with_postgres(f))
         skip();
     apply(f, NULL);
-    edit(f, "50_performance.sql", "BETWEEN 30::float8", "BETWEEN 31::float8");
+    edit(f, "50_performance.sql", "count(d.trip_id) ", "count(d.received_ms) ");
     apply(f, &changed);
     assert_true(changed);
     assert_string_equal(buf_str(&f->notes),
-                        "dropping scored: its SQL has changed; what depends on it is made again "
-                        "too\nmaking scored\nmaking model_perf\nmaking model_perf_window\n"
-                        "making model_perf_by_model\nmaking model_perf_window_by_model\n");
-    edit(f, "90_indexes.sql", "CREATE INDEX ops_perf_all ON ops_perf (trips_started);", "");
+                        "dropping trip_counts: its SQL has changed; what depends on it is made "
+                        "again too\nmaking trip_counts\nmaking ops_perf\nmaking "
+                        "trip_counts_all\n");
+    edit(f, "90_indexes.sql", "CREATE INDEX trip_counts_all ON trip_counts (trips_started);", "");
     apply(f, &changed);
-    assert_string_equal(buf_str(&f->notes), "dropping ops_perf_all: it is in no file any longer\n");
+    assert_string_equal(buf_str(&f->notes),
+                        "dropping trip_counts_all: it is in no file any longer\n");
     /* A comment is no change. */
-    edit(f, "50_performance.sql", "-- The last five minutes.", "-- Five minutes.");
+    edit(f, "50_performance.sql", "-- The newest labelled trips.", "-- Newest labelled trips.");
     apply(f, &changed);
     assert_false(changed);
 
@@ -619,14 +620,15 @@ static void test_apply_changes(void **state)
     apply(f, &changed);
     assert_string_equal(buf_str(&f->notes), "making ops_perf\n");
 
-    edit(f, "50_performance.sql", "count(d.trip_id)", "count(d.nonsense)");
+    edit(f, "50_performance.sql", "count(d.received_ms)", "count(d.nonsense)");
     assert_int_equal(views_apply(f->views, NULL, &err), ERR_INVALID);
     assert_non_null(strstr(err.text, "50_performance.sql"));
     assert_non_null(strstr(err.text, "nonsense"));
     edit(f, "50_performance.sql", "count(d.nonsense)", "${nonsense}");
     assert_int_equal(views_apply(f->views, NULL, &err), ERR_INVALID);
     assert_non_null(strstr(err.text, "${brokers}"));
-    edit(f, "50_performance.sql", "CREATE VIEW ops_perf", "SELECT 1; CREATE VIEW ops_perf");
+    edit(f, "50_performance.sql", "CREATE VIEW labelled_trips",
+         "SELECT 1; CREATE VIEW labelled_trips");
     assert_int_equal(views_apply(f->views, NULL, &err), ERR_INVALID);
     assert_non_null(strstr(err.text, "write CREATE"));
 }
