@@ -68,7 +68,7 @@ struct inference *inference_new(const struct inference_options *options, struct 
     inf->h_durable = telemetry_hist(tm, "oxbow_prediction_durable_seconds",
                                     "Time from a prediction until it is durable on the bus.");
     inf->h_batch = telemetry_hist(tm, "oxbow_batch_seconds",
-                                  "Time from a batch's arrival until it is durable.");
+                                  "Time from a batch's arrival until it is worked off.");
     inf->h_refresh =
         telemetry_hist(tm, "oxbow_refresh_seconds", "Time to fetch and load one version.");
     return inf;

@@ -65,8 +65,8 @@ struct learning *learning_new(const struct learning_options *options, struct err
                                               "Writes of a version that the store did not take.");
     l->n_alarms = telemetry_counter(tm, "oxbow_drift_alarms_published_total",
                                     "Alarms of drift put into the topic, of all models.");
-    l->batch_time =
-        telemetry_hist(tm, "oxbow_batch_seconds", "Time from a batch's arrival to its last fold.");
+    l->batch_time = telemetry_hist(tm, "oxbow_batch_seconds",
+                                   "Time from a batch's arrival until it is worked off.");
     l->publish_time =
         telemetry_hist(tm, "oxbow_publish_seconds", "Time to write one version to the store.");
     learning_metrics_init(l);

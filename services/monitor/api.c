@@ -310,6 +310,7 @@ void api_close(struct api *api)
 {
     if (!api)
         return;
+    runtime_serve_metrics(api->options.runtime, NULL);
     http_close(api->server);
     free(api);
 }

@@ -167,7 +167,6 @@ static void update_metrics(struct runtime *rt, const char *state, const char *tr
 {
     if (strcmp(state, "running") == 0) {
         rt->has_run = true;
-        buf_clear(&rt->missing);
     }
     if (rt->observe)
         rt->observe(rt->observe_ctx);
@@ -376,6 +375,7 @@ int runtime_pause(struct runtime *rt, struct log_trouble *trouble, const char *w
         sleep_slice(left);
         rc = runtime_tick(rt, "waiting", NULL, NULL, err);
     }
+    buf_clear(&rt->missing);
     return rc;
 }
 

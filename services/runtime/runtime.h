@@ -103,8 +103,9 @@ int runtime_connect(struct runtime *rt, bus_delivery_fn delivered, void *ctx,
 void runtime_observe(struct runtime *rt, void (*observe)(void *ctx), void *ctx);
 
 /*
- * Adds /metrics, /healthz and /readyz to a server of the service's own; before http_start(), and
- * the server is closed before runtime_release(). Services without one are served by the runtime.
+ * Adds /metrics, /healthz and /readyz to a server of the service's own; before http_start(), its
+ * own figures are among the metrics then. NULL, before it is closed: no more. Services without a
+ * server are served by the runtime.
  */
 void runtime_serve_metrics(struct runtime *rt, struct http_server *server);
 

@@ -18,9 +18,10 @@ struct scrape {
     char *task;
     char *service;
     char *instance;
-    struct http_server *server;
-    bool has_readers;
-    struct buf next; /* the loop's alone: what is being rendered */
+    struct http_server *server;  /* owned; NULL: the service has one, or none is wanted */
+    struct http_server *watched; /* the one that answers; NULL: nobody can ask */
+    struct telemetry *http;      /* its figures */
+    struct buf next;             /* the loop's alone: what is being rendered */
 
     pthread_mutex_t lock; /* guards what follows */
     struct buf text;
@@ -38,6 +39,7 @@ struct scrape *scrape_new(const char *task, const char *service, const char *ins
     m->service = mem_strdup(service);
     m->instance = mem_strdup(instance);
     m->labels[0] = (struct telemetry_label){"task", m->task};
+    m->http = telemetry_new();
     m->labels[1] = (struct telemetry_label){"service", m->service};
     strcpy(m->state, "starting");
     pthread_mutex_init(&m->lock, NULL);
@@ -49,6 +51,7 @@ void scrape_free(struct scrape *m)
     if (!m)
         return;
     http_close(m->server);
+    telemetry_free(m->http);
     buf_release(&m->next);
     buf_release(&m->text);
     buf_release(&m->missing);
@@ -145,6 +148,12 @@ static void get_health(void *ctx, const struct http_request *req, struct http_re
     http_reply_body(reply, is_alive ? 200 : 503, "application/json", &body);
 }
 
+/* A service that waits for those behind it does what it should. */
+static bool is_working(const char *state)
+{
+    return strcmp(state, "running") == 0 || strcmp(state, "waiting") == 0;
+}
+
 static void get_ready(void *ctx, const struct http_request *req, struct http_reply *reply)
 {
     struct scrape *m = ctx;
@@ -152,7 +161,7 @@ static void get_ready(void *ctx, const struct http_request *req, struct http_rep
 
     (void)req;
     pthread_mutex_lock(&m->lock);
-    bool is_ready = m->missing.len == 0 && strcmp(m->state, "running") == 0;
+    bool is_ready = m->missing.len == 0 && is_working(m->state);
     write_state(m, "ready", is_ready, &body);
     buf_text(&body, ",\"missing\":[");
     if (m->missing.len)
@@ -166,10 +175,12 @@ static void get_ready(void *ctx, const struct http_request *req, struct http_rep
 
 void scrape_add_routes(struct scrape *m, struct http_server *server)
 {
+    m->watched = server;
+    if (!server)
+        return;
     http_handle(server, "GET", "/metrics", get_metrics, m);
     http_handle_open(server, "/healthz", get_health, m);
     http_handle_open(server, "/readyz", get_ready, m);
-    m->has_readers = true;
 }
 
 int scrape_listen(struct scrape *m, const char *address, struct err *err)
@@ -194,7 +205,7 @@ int scrape_listen(struct scrape *m, const char *address, struct err *err)
     if (rc != 0) {
         http_close(m->server);
         m->server = NULL;
-        m->has_readers = false;
+        m->watched = NULL;
     }
     buf_release(&token);
     return rc;
@@ -207,14 +218,39 @@ const char *scrape_at(const struct scrape *m)
 
 /* Rendering */
 
+static void observe_http(struct scrape *m)
+{
+    static const struct telemetry_label client[] = {{"blame", "client"}};
+    static const struct telemetry_label server[] = {{"blame", "server"}};
+    static const char errors[] = "oxbow_http_errors_total";
+    static const char errors_help[] = "Answers with status 4xx (client) and 5xx (server).";
+    struct telemetry *t = m->http;
+    struct http_stats s;
+
+    http_stats(m->watched, &s);
+    *telemetry_counter(t, "oxbow_http_requests_total", "HTTP requests that were answered.") =
+        s.requests;
+    *telemetry_counter_of(t, errors, errors_help, client, 1) = s.client_errors;
+    *telemetry_counter_of(t, errors, errors_help, server, 1) = s.server_errors;
+    *telemetry_counter(t, "oxbow_http_unauthorized_total",
+                       "HTTP requests without the token, or with a wrong one.") = s.unauthorized;
+    *telemetry_counter(t, "oxbow_http_streams_dropped_total",
+                       "Readers of the stream of events that were too slow.") = s.streams_dropped;
+    *telemetry_gauge(t, "oxbow_http_connections", "HTTP connections that are open.") =
+        s.connections;
+    *telemetry_gauge(t, "oxbow_http_streams", "Readers of the stream of events.") = s.streams;
+}
+
 void scrape_update(struct scrape *m, const struct telemetry *tm, const struct scrape_state *state)
 {
     const char *missing = state->missing ? state->missing : "";
 
-    if (!m->has_readers)
+    if (!m->watched)
         return;
+    observe_http(m);
     buf_clear(&m->next);
     prometheus_write(tm, m->labels, 2, &m->next);
+    prometheus_write(m->http, m->labels, 2, &m->next);
     prometheus_write_process(m->labels, 2, &m->next);
 
     pthread_mutex_lock(&m->lock);

@@ -38,7 +38,10 @@ int scrape_address(const char *text, const char *service, const char *instance, 
 /* Serves on `address`. ERR_CONFLICT: the port is taken. */
 int scrape_listen(struct scrape *m, const char *address, struct err *err) MUST_CHECK;
 
-/* Adds the three to a server that is there already and not started yet, and outlived by `m`. */
+/*
+ * Adds the three to a server that is there already and not started yet, and outlived by `m`; its
+ * own figures are among the metrics then. NULL, before it is closed: no more.
+ */
 void scrape_add_routes(struct scrape *m, struct http_server *server);
 
 /* "127.0.0.1:9402"; NULL when it has no server of its own. */

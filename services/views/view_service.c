@@ -416,6 +416,8 @@ static int open_all(struct view_service *s, struct err *err)
             return err->code;
         if (runtime_pause(rt, &s->store_trouble, "the store", &cause, &s->backoff, err) < 0)
             return err->code;
+        if (stop_requested())
+            return err_set(err, ERR_CANCELLED, "asked to stop");
     }
     log_trouble_over(&s->store_trouble);
     backoff_reset(&s->backoff);
