@@ -48,7 +48,7 @@ export function startCurves() {
     });
 
     charts = [error, skill,
-        new TimeChart($("flow"), { id: "lag", title: "Prediction lag", def: "lag", span: "span4", height: 190, log: true, lines: () => LAG, format: millis }),
+        new TimeChart($("flow"), { id: "lag", title: "Prediction lag", def: "lag", span: "span4", height: 190, log: true, lines: () => LAG, format: millis, tick: (v) => (v < 1 ? `${v} ms` : millis(v).replace(".0", "")) }),
         new TimeChart($("flow"), { id: "throughput", title: "Throughput", def: "throughput", span: "span4", height: 190, min: 0, lines: () => FLOW, format: rate, tick: number }),
         new TimeChart($("flow"), { id: "in-progress", title: "In progress and backlog", def: "in-progress", span: "span4", height: 190, min: 0, lines: () => HEALTH, format: number }),
     ];

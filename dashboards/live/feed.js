@@ -114,8 +114,6 @@ function watch() {
         heard = performance.now();
         open();
     }
-    if (store.tick?.state === "starting" && store.connection === "live")
-        askWhy();
     tell("clock");
 }
 

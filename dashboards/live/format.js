@@ -69,7 +69,9 @@ export function millis(v) {
         return duration(v);
     if (v >= 1000)
         return `${number(v / 1000)} s`;
-    return v > 0 && v < 0.1 ? "<0.1 ms" : `${Number(v.toPrecision(2))} ms`;
+    if (v === 0)
+        return "0 ms";
+    return v < 0.1 ? "<0.1 ms" : `${fixed(v, v < 1 ? 2 : v < 10 ? 1 : 0)} ms`;
 }
 
 /* 42 s, 3 min, 2 h 5 min, 3 d 4 h. */
@@ -81,7 +83,7 @@ export function duration(ms) {
     if (s < 60)
         return `${s} s`;
     if (s < 3600)
-        return s < 600 && s % 60 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.round(s / 60)} min`;
+        return s < 600 && s % 60 >= 10 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.round(s / 60)} min`;
     if (s < 86400)
         return `${Math.floor(s / 3600)} h ${Math.round((s % 3600) / 60)} min`;
     return `${Math.floor(s / 86400)} d ${Math.round((s % 86400) / 3600)} h`;

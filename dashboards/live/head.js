@@ -175,7 +175,7 @@ export function skeletonTiles() {
 }
 
 /* What was before this page was opened, out of the curves. */
-const BEFORE = { "in-progress": "in_progress", completed: "rate.labels", lag: "lag.p50", waiting: "backlog" };
+const BEFORE = { "in-progress": "in_progress", completed: "rate.labels", lag: "lag.p50" };
 
 export function fillSparks() {
     for (const [key, name] of Object.entries(BEFORE))

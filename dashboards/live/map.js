@@ -3,7 +3,7 @@
  * straight line, and rings of those just ended, coloured by the error. */
 import { $, define, el, put, setText } from "./dom.js";
 import { colour } from "./chart_card.js";
-import { count, number, percent } from "./format.js";
+import { count, number } from "./format.js";
 import { leader, model, noun, nouns, on, store, unit } from "./store.js";
 
 const MOVING_MAX = 1200;
@@ -149,6 +149,7 @@ function drawBase() {
     const cw = (whole[2] - whole[0]) / width * view.scale_x;
     const ch = (whole[3] - whole[1]) / height * view.scale_y;
     const rgb = colour("--density");
+    const seam = Math.min(0.5, 0.1 * Math.min(cw, ch));
 
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     cells.forEach((n, i) => {
@@ -158,7 +159,7 @@ function drawBase() {
         const y = py(whole[1]) - (Math.floor(i / width) + 1) * ch;
 
         ctx.fillStyle = `rgba(${rgb}, ${(0.06 + 0.5 * Math.log1p(n) / most).toFixed(3)})`;
-        ctx.fillRect(x + 0.25, y + 0.25, Math.max(0.75, cw - 0.5), Math.max(0.75, ch - 0.5));
+        ctx.fillRect(x, y, Math.max(1, cw - seam), Math.max(1, ch - seam));
     });
     view.base = base;
     view.base_at = performance.now();
@@ -168,7 +169,7 @@ function drawBase() {
 function radius(error) {
     const scale = 2 * (model(store.snapshot.baseline)?.window?.mae || 500);
 
-    return 2.5 + 13 * Math.sqrt(Math.min(1, Math.abs(error) / scale));
+    return 2 + 11 * Math.sqrt(Math.min(1, Math.abs(error) / scale));
 }
 
 function ringColour(ring) {
@@ -312,9 +313,8 @@ function note() {
     const tick = store.tick;
     const of = tick.counts.in_progress;
     const shown = Math.min(view.moving.size, of);
-    const part = tick.sampled?.requests;
 
-    setText(view.note, store.task.map.moves ? `${count(shown)} of ${count(of)} under way shown` + (part < 1 ? ` · ${percent(part, part < 0.1 ? 1 : 0)} of new ones sampled` : "") : "");
+    setText(view.note, !store.task.map.moves ? "" : shown < of ? `${count(shown)} of ${count(of)} under way, a sample` : `${count(of)} under way`);
     const best = leader();
 
     view.canvas.title = view.rings.length && best

@@ -35,15 +35,16 @@ function build(name) {
 
 /* MAE now against the beginning of what is shown. */
 function change(name, mae) {
-    const first = store.curve.series[`mae.${name}`]?.find((v) => v !== null && v !== undefined);
+    const values = store.curve.series[`mae.${name}`] || [];
+    const first = values.findIndex((v) => v !== null && v !== undefined);
 
-    return first === undefined || mae === null ? null : mae - first;
+    return first < 0 || !Number.isFinite(mae) ? null : { by: mae - values[first], over_ms: store.tick.time_ms - store.curve.time[first] };
 }
 
 function fill(c, m) {
     const age = m.published_ms ? store.tick.time_ms - m.published_ms : null;
     const moved = change(m.name, m.window?.mae);
-    const small = moved === null || Math.abs(moved) < 0.005 * (m.window?.mae || 1);
+    const small = moved === null || Math.abs(moved.by) < 0.005 * (m.window?.mae || 1);
     const best = store.tick.verdict?.kind === "best" && store.tick.verdict.model === m.name;
 
     c.best.hidden = !best;
@@ -56,8 +57,9 @@ function fill(c, m) {
     setText(c.mae, value(m.window?.mae, unit()));
     setText(c.interval, m.window?.mae === null || !m.window ? "no labels yet"
         : `95 %: ${number(m.window.low)} to ${value(m.window.high, unit())} · ${count(m.window.n)} newest`);
-    setText(c.change, moved === null ? "" : small ? "= steady" : `${moved < 0 ? "▼" : "▲"} ${value(Math.abs(moved), unit())} in ${store.range.replace(/(?=[a-z])/, " ")}`);
-    c.change.dataset.way = small || moved === null ? "" : moved < 0 ? "down" : "up";
+    setText(c.change, moved === null ? "" : small ? "= steady"
+        : `${moved.by < 0 ? "▼" : "▲"} ${value(Math.abs(moved.by), unit())} in ${duration(moved.over_ms)}`);
+    c.change.dataset.way = small || moved === null ? "" : moved.by < 0 ? "down" : "up";
     setText(c.skill, m.is_baseline ? "0 %" : percent(m.skill));
     setText(c.bias, signed(m.window?.bias, unit()));
     setText(c.learned, short(m.learned));

@@ -62,12 +62,14 @@ function driftLog() {
 function featureDrift(drift) {
     const side = (s) => (s ? `${exact(s.mean)} (${count(s.n)}${s.missing ? `, ${count(s.missing)} missing` : ""})` : NONE);
 
+    const full = drift.reference.rows >= drift.reference.of;
+
     return [
-        el("p", { class: "muted" }, `Reference: ${count(drift.reference.rows)} of ${count(drift.reference.of)} rows, since ${moment(drift.reference.since_ms)}. `,
+        el("p", { class: "muted" }, full ? "" : "Learning what is usual. ", `Reference: ${count(drift.reference.rows)} of ${count(drift.reference.of)} rows, since ${moment(drift.reference.since_ms)}. `,
             `Window: ${count(drift.window.rows)} rows. `, define("skew", "Skew"), `: ${count(drift.skew.differing)} of ${count(drift.skew.compared)} differ. `,
             el("button", { type: "button", onclick: reset }, "Begin a new reference")),
         table("Drift of the features", ["feature", define("psi", "PSI"), define("ks", "KS"), "state", "mean in the reference", "mean now"], drift.features.map((f) => [
-            f.name, number(f.psi), number(f.ks), f.drifting ? el("span", { class: "state warn" }, "◆ drifts") : f.silent ? el("span", { class: "muted" }, "no alarm, by the task file") : f.psi === null ? NONE : el("span", { class: "state ok" }, "✓ ok"), side(f.reference), side(f.window),
+            f.name, number(f.psi), number(f.ks), f.drifting ? el("span", { class: "state warn" }, "◆ drifts") : f.silent ? el("span", { class: "muted" }, "no alarm, by the task file") : f.psi === null ? el("span", { class: "muted" }, "learning") : el("span", { class: "state ok" }, "✓ ok"), side(f.reference), side(f.window),
         ])),
         drift.errors?.length ? table("Drift of the models' errors", ["model", "detector", define("alarms", "alarms"), "last"], drift.errors.map((e) => [e.model, e.detector, count(e.alarms), time(e.last_ms)])) : null,
     ];
@@ -93,7 +95,7 @@ function summaries() {
         audit: tick.audit?.state || NONE,
         "dead-letters": count(tick.counts?.dead_letters),
         log: `${count(tick.counts?.alarms)} alarms`,
-        drift: drifting.length ? `${drifting.map((f) => f.name).join(", ")} drifting` : ["ok", "drifting"].includes(tick.drift?.state) ? "none" : "not enough rows yet",
+        drift: tick.drift?.state === "learning" ? "learning what is usual" : drifting.length ? `${drifting.map((f) => f.name).join(", ")} drifting` : "none",
     };
 }
 

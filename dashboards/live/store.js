@@ -23,7 +23,6 @@ export const store = {
     range: "5m",
     axis: "wall",
     paused: false,
-    taken_ms: [],       // [from, to] of times in which this page was cut off
 };
 
 function emptyCurve() {
@@ -46,7 +45,30 @@ export function tell(name, detail) {
 
 // ---- What comes in ----
 
-function setModels(tick) {
+/* A list that is too long for a tick comes a few at a time: what a tick does not name is kept. */
+function merge(before, now, of, key) {
+    if (!before || !now || now.length >= (of ?? now.length))
+        return now || [];
+    const fresh = new Map(now.map((n) => [n[key], n]));
+    const kept = before.map((b) => {
+        const found = fresh.get(b[key]);
+
+        fresh.delete(b[key]);
+        return found || b;
+    });
+
+    return [...kept, ...fresh.values()];
+}
+
+function takeTick(tick) {
+    const before = store.tick;
+
+    tick.models = merge(before?.models, tick.models, tick.models_of, "name")
+        .sort((a, b) => Number(a.is_baseline) - Number(b.is_baseline));
+    tick.services = merge(before?.services, tick.services, tick.services_of, "instance");
+    store.tick = tick;
+    store.checks = tick.checks || store.checks;
+    store.arrived = performance.now();
     const names = tick.models.map((m) => m.name);
 
     if (names.join("\n") !== store.models.join("\n"))
@@ -77,14 +99,13 @@ export function setSnapshot(snapshot) {
     if (other) {
         store.curve = emptyCurve();
         store.marks = [];
+        store.tick = null;
     }
     store.latest = (snapshot.latest || []).slice(0, LATEST_MAX);
     addMarks(snapshot.marks || []);
     store.problem = null;
     if (snapshot.tick) {
-        store.tick = snapshot.tick;
-        setModels(snapshot.tick);
-        store.arrived = performance.now();
+        takeTick(snapshot.tick);
     }
     tell("snapshot");
 }
@@ -92,10 +113,8 @@ export function setSnapshot(snapshot) {
 export function addTick(tick) {
     if (store.tick && tick.time_ms < store.tick.time_ms)
         return;
-    store.tick = tick;
-    store.arrived = performance.now();
     store.problem = null;
-    setModels(tick);
+    takeTick(tick);
     addLatest(tick.latest || []);
     const fresh = addMarks(tick.marks || []);
 
@@ -152,9 +171,11 @@ function trim(c) {
     c.gaps = c.gaps.filter((g) => g[1] > c.time[0]);
 }
 
+const outages = () => store.marks.filter((m) => m.kind === "outage" && m.until_ms).map((m) => [m.time_ms, m.until_ms]);
+
 /* Times without points: as the monitor says, and where this page finds a hole in what it got. */
 function gapsOf(c, told) {
-    const gaps = told.map((g) => [...g]);
+    const gaps = told.map((g) => [...g]); // may overlap: what is hatched twice is no darker
     const hole = Math.max(5000, 3 * c.step * 1000);
 
     for (let i = 1; i < c.time.length; i++) {
@@ -172,9 +193,9 @@ export function setHistory(history) {
         series: history.series, gaps: [],
     };
 
-    c.gaps = gapsOf(c, history.gaps || []);
-    store.curve = c;
     addMarks(history.marks || []);
+    c.gaps = gapsOf(c, [...(history.gaps || []), ...outages()]);
+    store.curve = c;
     tell("history");
 }
 

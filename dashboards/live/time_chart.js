@@ -71,7 +71,7 @@ function rule(ctx, x, area, kind) {
 
     ctx.save();
     ctx.strokeStyle = ctx.fillStyle = colour(kind === "error-drift" ? "--bad" : kind === "feature-drift" ? "--warn" : "--muted");
-    ctx.globalAlpha = drift ? 0.9 : 0.6;
+    ctx.globalAlpha = drift ? 0.4 : 0.6;
     ctx.lineWidth = 1;
     if (!drift)
         ctx.setLineDash([3, 3]);
@@ -80,6 +80,7 @@ function rule(ctx, x, area, kind) {
     ctx.lineTo(Math.round(x) + 0.5, area.bottom);
     ctx.stroke();
     if (drift) {
+        ctx.globalAlpha = 1;
         ctx.beginPath();
         ctx.moveTo(x, area.top - 4);
         ctx.lineTo(x + 4, area.top);
@@ -103,11 +104,15 @@ const marks = {
 
             ctx.fillRect(area.left, zero, area.right - area.left, area.bottom - zero);
         }
+        let done = area.left; // what is hatched already
+
         for (const [from, to] of store.curve.gaps) {
             const [a, b] = [onAxis(from, event), onAxis(to, event)];
 
-            if (a !== null && b !== null && b > scales.x.min && a < scales.x.max)
-                hatch(ctx, pixel(a), Math.max(pixel(b), pixel(a) + 2), area.top, area.bottom);
+            if (a === null || b === null || b <= scales.x.min || a >= scales.x.max || pixel(b) <= done)
+                continue;
+            hatch(ctx, Math.max(done, pixel(a)), Math.max(pixel(b), pixel(a) + 2), area.top, area.bottom);
+            done = pixel(b);
         }
         for (const mark of chart.canvas.card.options.marks ? store.marks : []) {
             const x = event ? mark.event_ms ?? onAxis(mark.time_ms, true) : mark.time_ms;
