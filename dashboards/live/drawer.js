@@ -87,7 +87,7 @@ function timeline(t) {
 function predictions(r, choose, chosen) {
     return table("Predictions", ["model", "predicted", "error", "version", ""], Object.entries(r.predictions).map(([name, p]) => [
         el("span", { class: "with-chip" }, chip(look(name)), ` ${name}`), value(p.value, unit()), signed(p.error, unit()), el("code", { title: p.version }, version(p.version)),
-        el("button", { type: "button", class: "quiet why", "aria-pressed": String(name === chosen), "aria-label": `why ${name}`, onclick: (e) => choose(name, e.target) }, "why?"),
+        el("button", { type: "button", class: "quiet why", "aria-pressed": String(name === chosen), "aria-label": `why? ${name}`, onclick: (e) => choose(name, e.target) }, "why?"),
     ]));
 }
 

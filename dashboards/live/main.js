@@ -81,8 +81,9 @@ function repaint() {
 }
 
 function nameTheme() {
-    $("theme").textContent = { auto: "◐ Auto", light: "☀ Light", dark: "☾ Dark" }[themeNow()];
-    $("theme").setAttribute("aria-label", `Theme: ${themeNow() === "auto" ? "as the system" : themeNow()}`);
+    const [icon, name] = { auto: ["◐", "Auto"], light: ["☀", "Light"], dark: ["☾", "Dark"] }[themeNow()];
+
+    put($("theme"), el("span", { "aria-hidden": "true" }, `${icon} `), name, el("span", { class: "sr" }, " theme"));
 }
 
 function nextTheme() {

@@ -337,7 +337,7 @@ export class TimeChart extends ChartCard {
         put(this.legend, lines.map((l, i) => (l.model
             ? el("button", {
                 type: "button", class: "item", "aria-pressed": String(!store.hidden.has(l.model)),
-                "aria-label": `show ${l.name}`, "data-model": l.model, onclick: () => this.hide(l.model),
+                "data-model": l.model, onclick: () => this.hide(l.model),
             }, chip(l.look), el("span", null, l.name), this.figures[i])
             : el("span", { class: "item" }, chip(l.look), el("span", null, l.name), this.figures[i]))));
     }

@@ -170,17 +170,17 @@ class Page:
         return answer["result"].get("value")
 
     def wait(self, expression, what=None, patience_s=PATIENCE_S):
-        """Polls until an expression is true; its value is returned."""
+        """Polls until an expression is true."""
         deadline = time.monotonic() + patience_s
         while True:
             try:
-                value = self.js(expression)
+                value = self.js(f"Promise.resolve({expression}).then(Boolean)")
             except BrowserError as error:
                 if "context" not in str(error) and "null" not in str(error):
                     raise
                 value = None
             if value:
-                return value
+                return
             if time.monotonic() > deadline:
                 raise BrowserError(f"waited {patience_s} s for {what or expression}")
             time.sleep(.05)

@@ -224,6 +224,8 @@ class World:
     def verdict(self, models):
         if self.set.state in ("starting", "empty"):
             return {"kind": "few", "model": None, "text": ""}
+        if self.set.kind != "regression":
+            return {"kind": "none", "model": None, "text": "no scores for this kind of task yet"}
         if self.set.state == "few":
             return {"kind": "few", "model": None,
                     "text": f"61 labels so far: too few to name a winner; it takes 100"}
@@ -266,7 +268,7 @@ class World:
         labelled = int(self.totals["labelled"])
         down = s.down
         return {
-            "id": self.id, "time_ms": self.wall(self.t), "event_ms": self.event(self.t) if flows else None,
+            "id": self.id, "checks": self.checks(), "models_of": len(models), "services_of": len(SERVICES), "time_ms": self.wall(self.t), "event_ms": self.event(self.t) if flows else None,
             "speed": s.speed if flows else None, "state": s.state,
             "first_label_ms": self.wall(self.t) + 360000 if s.state == "empty" else None,
             "verdict": self.verdict(models),
@@ -313,17 +315,20 @@ class World:
                 "bus": "redis", "views": "sqlite", "refresh_seconds": 30, "score_window": 1000, "noun": s.noun,
                 "map": {"moves": True} if s.map else None}
 
-    def snapshot(self):
+    def checks(self):
         up = self.set.state != "starting"
+        return [{"name": "Redis", "ok": True, "detail": "127.0.0.1:6379"},
+                {"name": "views", "ok": True, "detail": "SQLite, incarnation 0d9b3c1e"},
+                {"name": "inference", "ok": up, "detail": "up" if up else "no heartbeat yet"},
+                {"name": "learner", "ok": up, "detail": "up" if up else "no heartbeat yet"},
+                {"name": "first request", "ok": up,
+                 "detail": "came" if up else "nothing on pick-ups yet; is the simulator running?"}]
+
+    def snapshot(self):
         moving = [t for t in self.trips.values() if t["ended_ms"] is None][-200:]
         return {"task": self.task(), "version": "0.3.0", "incarnation": "0d9b3c1e-5a40-4f3a-9d0f-5c8e7a1b2c3d",
                 "started_ms": self.started_ms,
-                "checks": [{"name": "Redis", "ok": True, "detail": "127.0.0.1:6379"},
-                           {"name": "views", "ok": True, "detail": "SQLite, incarnation 0d9b3c1e"},
-                           {"name": "inference", "ok": up, "detail": "up" if up else "no heartbeat yet"},
-                           {"name": "learner", "ok": up, "detail": "up" if up else "no heartbeat yet"},
-                           {"name": "first request", "ok": up,
-                            "detail": "came" if up else "nothing on pick-ups yet; is the simulator running?"}],
+                "checks": self.checks(),
                 "baseline": "baseline",
                 "map": {"box": BOX, "width": GRID, "height": GRID, "cells": sorted(self.cells.items()),
                         "moving": [{k: t[k] for k in ("key", "from", "to", "time_ms", "event_ms")} |
