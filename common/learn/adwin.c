@@ -84,34 +84,34 @@ static void drop_oldest(struct adwin *a)
     a->total -= oldest.total;
     double d = oldest.total / n - a->total / a->width;
     a->s -= oldest.s + n * a->width * d * d / (n + a->width);
-    a->dropped_n += n;
-    a->dropped_total += oldest.total;
     shift(a, row, 1);
     if (a->count[row] == 0 && row > 0)
         a->n_rows--;
 }
 
-/* True when the means of an older part of n0 and a newer part of n1 values differ by more than ε.
- */
-static bool is_cut(const struct adwin *a, double n0, double n1, double difference)
+/* ε: by how much the means of an older part of n0 and a newer part of n1 values may differ. */
+static double allowed(const struct adwin *a, double n0, double n1)
 {
     double least = (double)a->params.min_window_length;
 
     if (n0 < least || n1 < least)
-        return false;
+        return (double)INFINITY;
     double d = log(2 * log(a->width) / a->params.delta);
     double m = 1 / (n0 - least + 1) + 1 / (n1 - least + 1);
-    double epsilon = sqrt(2 * m * (a->s / a->width) * d) + 2.0 / 3.0 * d * m;
-    return fabs(difference) > epsilon;
+    return sqrt(2 * m * (a->s / a->width) * d) + 2.0 / 3.0 * d * m;
 }
 
-/* Is there a place between two buckets to cut the window at? */
-static bool find_cut(const struct adwin *a)
+/*
+ * Is there a place between two buckets to cut the window at? `ret` NULL: any will do, and the first
+ * that there is ends the search; else all are looked at for the clearest.
+ */
+static bool find_cut(const struct adwin *a, struct adwin_cut *ret)
 {
     double n0 = 0;
     double n1 = a->width;
     double u0 = 0;
     double u1 = a->total;
+    double clearest = 0;
 
     for (size_t row = a->n_rows; row-- > 0;) {
         const struct adwin_bucket *b = row_of(a, row);
@@ -122,11 +122,21 @@ static bool find_cut(const struct adwin *a)
             n1 -= n;
             u0 += b[k].total;
             u1 -= b[k].total;
-            if (n1 > 0 && is_cut(a, n0, n1, u0 / n0 - u1 / n1))
+            if (n1 <= 0)
+                break;
+            double difference = fabs(u0 / n0 - u1 / n1);
+            double epsilon = allowed(a, n0, n1);
+            if (!(difference > epsilon))
+                continue;
+            if (!ret)
                 return true;
+            if (difference / epsilon > clearest) {
+                clearest = difference / epsilon;
+                *ret = (struct adwin_cut){u0 / n0, u1 / n1, n1};
+            }
         }
     }
-    return false;
+    return clearest > 0;
 }
 
 /* Public functions */
@@ -151,7 +161,7 @@ void adwin_clear(struct adwin *a)
     a->width = a->total = a->s = 0;
     a->tick = 0;
     a->is_drift = false;
-    a->dropped_n = a->dropped_total = 0;
+    a->cut = (struct adwin_cut){0};
 }
 
 bool adwin_update(struct adwin *a, double v)
@@ -160,14 +170,12 @@ bool adwin_update(struct adwin *a, double v)
         return false;
     if (a->is_drift || !isfinite(a->total) || !isfinite(a->s))
         adwin_clear(a);
-    a->dropped_n = a->dropped_total = 0;
     insert(a, v);
     a->tick++;
     if (a->tick % a->params.clock == 0 && a->width > (double)a->params.grace_period) {
-        while (find_cut(a)) {
+        a->is_drift = find_cut(a, NULL) && find_cut(a, &a->cut);
+        while (find_cut(a, NULL))
             drop_oldest(a);
-            a->is_drift = true;
-        }
     }
     return a->is_drift;
 }
@@ -271,9 +279,9 @@ static bool detector_take(struct detector *base, double v, struct detector_chang
     if (!adwin_update(a, v))
         return false;
     *ret = (struct detector_change){
-        .mean_before = a->dropped_total / a->dropped_n,
-        .mean_after = adwin_mean(a),
-        .n = a->width,
+        .mean_before = a->cut.mean_before,
+        .mean_after = a->cut.mean_after,
+        .n = a->cut.n_after,
     };
     return true;
 }

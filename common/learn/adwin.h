@@ -52,6 +52,13 @@ struct adwin_bucket {
     double s; /* sum of squared differences from the mean */
 };
 
+/* The place in the window at which the means of both sides differ most for what chance allows. */
+struct adwin_cut {
+    double mean_before;
+    double mean_after;
+    double n_after; /* values behind it */
+};
+
 struct adwin {
     struct adwin_params params;
     struct adwin_bucket *bucket; /* n_rows rows of max_buckets + 1 */
@@ -63,9 +70,7 @@ struct adwin {
     uint64_t tick;               /* updates since the window was begun */
     bool is_drift;               /* the last update found a drift */
 
-    /* What the last update dropped; not saved. */
-    double dropped_n;
-    double dropped_total;
+    struct adwin_cut cut; /* where the last update found a drift; not saved */
 };
 
 /* Lifecycle */
