@@ -19,11 +19,22 @@ struct detector *detector_new(const char *json, size_t len, struct err *err)
     return d;
 }
 
+struct detector *detector_borrow(struct component *component)
+{
+    struct detector *d = component->class->detector->create(component);
+
+    d->ops = component->class->detector;
+    d->component = component;
+    d->borrowed = true;
+    return d;
+}
+
 void detector_free(struct detector *d)
 {
     if (!d)
         return;
-    component_free(d->component);
+    if (!d->borrowed)
+        component_free(d->component);
     buf_release(&d->parameters);
     d->ops->free(d);
 }

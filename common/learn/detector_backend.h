@@ -21,7 +21,11 @@ struct detector_ops {
 struct detector {
     const struct detector_ops *ops;
     struct component *component;
-    struct buf parameters; /* its canonical text */
+    bool borrowed;         /* the component is somebody else's */
+    struct buf parameters; /* its canonical text; empty when borrowed */
 };
+
+/* For a learner that holds detectors: one of the class and parameters of a component of its own. */
+struct detector *detector_borrow(struct component *component);
 
 #endif

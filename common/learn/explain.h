@@ -24,6 +24,10 @@
  *                               it asks for. Where the leaf answers with its model, the
  *                               model's own parts are booked on their features, and the part
  *                               "leaf" is the model's base less the leaf's mean.
+ *     hoeffding_adaptive_tree_regressor  the same, and where it answers with the mean of the
+ *                               tree's leaf and of alternates: each leaf's parts by its share,
+ *                               and what an alternate answers beyond the root's mean is booked
+ *                               on its model's features and on "leaf".
  *     knn_regressor             base: 0. A neighbour: its share times its label.
  *     mean, prior               base: the mean label. No parts.
  *

@@ -12,6 +12,7 @@ static const struct learn_class *const classes[] = {
     &linear_regression_class,
     &knn_regressor_class,
     &hoeffding_tree_regressor_class,
+    &hoeffding_adaptive_tree_regressor_class,
     &sgd_class,
     &tebst_splitter_class,
     &adwin_class,

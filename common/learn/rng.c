@@ -128,6 +128,19 @@ double rng_gauss(struct rng *rng, double mu, double sigma)
     return mu + z * sigma;
 }
 
+uint64_t rng_poisson(struct rng *rng, double rate)
+{
+    double end = exp(-rate);
+    double p = rng_random(rng);
+    uint64_t k = 0;
+
+    while (p > end) {
+        p *= rng_random(rng);
+        k++;
+    }
+    return k;
+}
+
 void rng_shuffle(struct rng *rng, size_t *items, size_t n)
 {
     for (size_t i = n; i > 1; i--) {

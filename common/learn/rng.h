@@ -32,6 +32,7 @@ double rng_random(struct rng *rng);                         /* random(): [0, 1),
 uint64_t rng_getrandbits(struct rng *rng, unsigned bits);   /* getrandbits(bits), 1 to 64 */
 uint64_t rng_below(struct rng *rng, uint64_t n);            /* randrange(n), n > 0 */
 double rng_gauss(struct rng *rng, double mu, double sigma); /* gauss(mu, sigma) */
+uint64_t rng_poisson(struct rng *rng, double rate);         /* River's utils.random.poisson() */
 
 /* shuffle(items), on the indices or items of the caller. */
 void rng_shuffle(struct rng *rng, size_t *items, size_t n);

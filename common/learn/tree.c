@@ -54,6 +54,7 @@ void leaf_free(struct tree *tree, struct leaf *leaf)
     tree->n_leaves--;
     tree->n_active -= leaf->active;
     tree->bytes -= leaf_bytes(tree, leaf);
+    adapt_free(tree, leaf->adapt);
     obs_release(&leaf->obs);
     learner_free(leaf->model);
     free(leaf);
@@ -67,7 +68,7 @@ void leaf_deactivate(struct tree *tree, struct leaf *leaf)
     obs_release(&leaf->obs);
 }
 
-static void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w)
+void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w)
 {
     const struct tree_params *params = tree->params;
 
@@ -95,7 +96,7 @@ bool leaf_answers_mean(const struct leaf *leaf)
     return !leaf->model || leaf->fmse_mean < leaf->fmse_model;
 }
 
-static double leaf_predict(const struct leaf *leaf, const double *x)
+double leaf_predict(const struct leaf *leaf, const double *x)
 {
     if (leaf_answers_mean(leaf))
         return leaf->stats.mean.mean;
@@ -141,18 +142,46 @@ static uint32_t find_leaf(const struct tree *tree, const double *x, bool *ret_mi
 
 uint32_t tree_add_node(struct tree *tree)
 {
+    uint32_t at = tree->free;
+
+    tree->bytes += sizeof(struct tree_node);
+    if (at != TREE_NONE) {
+        tree->free = tree->nodes[at].left;
+        tree->nodes[at] = (struct tree_node){0};
+        return at;
+    }
     if (tree->n_nodes == tree->cap) {
         tree->cap = tree->cap ? 2 * tree->cap : 16;
         tree->nodes = mem_realloc(tree->nodes, tree->cap, sizeof(*tree->nodes));
     }
     tree->nodes[tree->n_nodes] = (struct tree_node){0};
-    tree->bytes += sizeof(struct tree_node);
     return tree->n_nodes++;
 }
 
-static void split_leaf(struct tree *tree, uint32_t at, const struct split *split)
+void tree_drop(struct tree *tree, uint32_t at)
 {
-    struct leaf *parent = tree->nodes[at].leaf;
+    size_t base = tree->walk.n;
+
+    walk_push(&tree->walk, at);
+    while (tree->walk.n > base) {
+        at = walk_pop(&tree->walk);
+        struct tree_node *node = &tree->nodes[at];
+
+        if (node->leaf) {
+            leaf_free(tree, node->leaf);
+        } else {
+            walk_push(&tree->walk, node->left);
+            walk_push(&tree->walk, node->right);
+        }
+        adapt_free(tree, node->adapt);
+        tree->bytes -= sizeof(struct tree_node);
+        *node = (struct tree_node){.left = tree->free};
+        tree->free = at;
+    }
+}
+
+void tree_split(struct tree *tree, uint32_t at, struct leaf *parent, const struct split *split)
+{
     uint32_t left = tree_add_node(tree);
     uint32_t right = tree_add_node(tree);
 
@@ -160,6 +189,8 @@ static void split_leaf(struct tree *tree, uint32_t at, const struct split *split
     tree->nodes[right].leaf = leaf_new(tree, &split->right, parent);
     tree->nodes[at] = (struct tree_node){
         .threshold = split->threshold, .feature = split->feature, .left = left, .right = right};
+    if (tree->adapt)
+        tree->nodes[at].adapt = adapt_new(tree);
     leaf_free(tree, parent);
 }
 
@@ -186,33 +217,30 @@ static void best_splits(struct tree *tree, const struct leaf *leaf, struct split
     }
 }
 
-static void attempt_split(struct tree *tree, uint32_t at)
+bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret)
 {
     const struct tree_params *params = tree->params;
-    struct leaf *leaf = tree->nodes[at].leaf;
     double min_samples = (double)params->min_samples_split;
     double bound = sqrt(log(1 / params->delta) / (2 * leaf->stats.mean.n));
-    struct split best;
     struct split second;
     double ratio;
 
     leaf->last_attempt = leaf->stats.mean.n;
-    best_splits(tree, leaf, &best, &second);
-    if (!(best.merit > 0))
-        return;
-    ratio = second.merit / best.merit;
-    if (ratio < 1 - bound || bound < params->tau) {
-        split_leaf(tree, at, &best);
-        return;
-    }
+    best_splits(tree, leaf, ret, &second);
+    if (!(ret->merit > 0))
+        return false;
+    ratio = second.merit / ret->merit;
+    if (ratio < 1 - bound || bound < params->tau)
+        return true;
     if (!(second.merit > 0))
-        return;
+        return false;
 
     tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
     for (uint32_t i = 0; i < leaf->obs.n_order; i++)
         obs_forget_bad(&tree->walk, &leaf->obs, obs_order(&leaf->obs, tree->base.n)[i],
-                       &leaf->stats, min_samples, best.merit, ratio - 2 * bound);
+                       &leaf->stats, min_samples, ret->merit, ratio - 2 * bound);
     tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
+    return false;
 }
 
 /* Staying within memory */
@@ -232,10 +260,18 @@ static int compare_candidates(const void *a, const void *b)
     return ca->order < cb->order ? -1 : ca->order > cb->order;
 }
 
+static void add_candidate(struct candidate *candidates, uint32_t *n, struct leaf *leaf)
+{
+    if (!leaf->active)
+        return;
+    candidates[*n] = (struct candidate){.leaf = leaf, .order = *n};
+    ++*n;
+}
+
 /* Deactivates the deepest leaves, from left to right, until an eighth of the bound is free. */
 static void enforce_bound(struct tree *tree)
 {
-    struct candidate *candidates = mem_zalloc(tree->n_active, sizeof(*candidates));
+    struct candidate *candidates = mem_zalloc((size_t)tree->n_active + 1, sizeof(*candidates));
     uint32_t n = 0;
 
     tree->walk.n = 0;
@@ -243,12 +279,13 @@ static void enforce_bound(struct tree *tree)
     while (tree->walk.n) {
         const struct tree_node *node = &tree->nodes[walk_pop(&tree->walk)];
 
+        if (node->adapt && node->adapt->alternate)
+            add_candidate(candidates, &n, node->adapt->alternate);
         if (!node->leaf) {
             walk_push(&tree->walk, node->right);
             walk_push(&tree->walk, node->left);
-        } else if (node->leaf->active) {
-            candidates[n] = (struct candidate){.leaf = node->leaf, .order = n};
-            n++;
+        } else {
+            add_candidate(candidates, &n, node->leaf);
         }
     }
     qsort(candidates, n, sizeof(*candidates), compare_candidates);
@@ -259,18 +296,25 @@ static void enforce_bound(struct tree *tree)
     free(candidates);
 }
 
-static void tree_set_max_bytes(struct learner *lrn, size_t max)
+void tree_keep_bound(struct tree *tree)
+{
+    if (tree->bytes > tree->max_bytes && tree->n_active)
+        enforce_bound(tree);
+    if (tree->bytes > tree->max_bytes && tree->adapt)
+        adapt_shed(tree);
+}
+
+void tree_set_max_bytes(struct learner *lrn, size_t max)
 {
     struct tree *tree = (struct tree *)lrn;
 
     tree->max_bytes = max;
-    if (tree->bytes > max && tree->n_active)
-        enforce_bound(tree);
+    tree_keep_bound(tree);
 }
 
 /* The learner */
 
-static struct learner *tree_create(const struct component *component, size_t n)
+struct tree *tree_new(const struct component *component, size_t n)
 {
     const struct tree_params *params = component->params;
     struct tree *tree = mem_zalloc(1, sizeof(*tree));
@@ -282,22 +326,30 @@ static struct learner *tree_create(const struct component *component, size_t n)
     tree->digits = (unsigned)((const struct tebst_params *)params->splitter->params)->digits;
     tree->bytes = sizeof(*tree);
     tree->max_bytes = SIZE_MAX;
-    tree->nodes = NULL;
+    tree->free = TREE_NONE;
     tree_add_node(tree);
     tree->nodes[0].leaf = leaf_new(tree, NULL, NULL);
-    return &tree->base;
+    return tree;
 }
 
-static void tree_free(struct learner *lrn)
+static struct learner *tree_create(const struct component *component, size_t n)
+{
+    return &tree_new(component, n)->base;
+}
+
+void tree_free(struct learner *lrn)
 {
     struct tree *tree = (struct tree *)lrn;
 
     for (uint32_t i = 0; i < tree->n_nodes; i++) {
         if (tree->nodes[i].leaf)
             leaf_free(tree, tree->nodes[i].leaf);
+        adapt_free(tree, tree->nodes[i].adapt);
     }
     free(tree->nodes);
     free(tree->walk.at);
+    free(tree->cut_off.at);
+    free(tree->rng);
     free(tree);
 }
 
@@ -307,6 +359,7 @@ static void tree_learn(struct learner *lrn, const double *x, double y, double we
     bool missing;
     uint32_t at = find_leaf(tree, x, &missing);
     struct leaf *leaf = tree->nodes[at].leaf;
+    struct split split;
 
     leaf_learn(tree, leaf, x, y, weight);
     /* As in River, a sample that had to guess its way does not make a leaf split. */
@@ -315,11 +368,11 @@ static void tree_learn(struct learner *lrn, const double *x, double y, double we
 
         if (leaf->depth >= tree->max_depth)
             leaf_deactivate(tree, leaf);
-        else if (leaf->stats.mean.n - leaf->last_attempt >= grace)
-            attempt_split(tree, at);
+        else if (leaf->stats.mean.n - leaf->last_attempt >= grace &&
+                 leaf_wants_split(tree, leaf, &split))
+            tree_split(tree, at, leaf, &split);
     }
-    if (tree->bytes > tree->max_bytes && tree->n_active)
-        enforce_bound(tree);
+    tree_keep_bound(tree);
 }
 
 static double tree_predict(const struct learner *lrn, const double *x)
@@ -330,7 +383,7 @@ static double tree_predict(const struct learner *lrn, const double *x)
     return leaf_predict(tree->nodes[find_leaf(tree, x, &missing)].leaf, x);
 }
 
-static size_t tree_bytes(const struct learner *lrn)
+size_t tree_bytes(const struct learner *lrn)
 {
     return ((const struct tree *)lrn)->bytes;
 }
@@ -349,39 +402,14 @@ static const struct learner_ops ops = {
     .explain = tree_explain,
 };
 
-static const char *const leaf_predictions[] = {
+const char *const tree_leaf_predictions[] = {
     [LEAF_MEAN] = "mean",
     [LEAF_MODEL] = "model",
     [LEAF_ADAPTIVE] = "adaptive",
     NULL,
 };
 
-#define PARAM(field) .name = #field, .offset = offsetof(struct tree_params, field)
-
-static const struct learn_param params[] = {
-    {PARAM(grace_period), .type = PARAM_COUNT, .fallback = 200, .min = 1, .max = 1e9,
-     .help = "Weight of samples that a leaf sees between two looks for a split."},
-    {PARAM(max_depth), .type = PARAM_COUNT, .optional = true, .min = 0, .max = TREE_MAX_DEPTH,
-     .help = "Deepest level at which there are leaves, the root being 0; null: no limit but 980."},
-    {PARAM(delta), .type = PARAM_REAL, .fallback = 1e-7, .max = 1, .above_min = true,
-     .help = "Probability that a split is not the right one; nearer to 0 waits longer."},
-    {PARAM(tau), .type = PARAM_REAL, .fallback = 0.05, .max = 1,
-     .help = "Hoeffding bound below which the better of two equally good splits is taken."},
-    {PARAM(leaf_prediction), .type = PARAM_CHOICE, .fallback = LEAF_ADAPTIVE,
-     .choices = leaf_predictions,
-     .help = "What a leaf answers: its mean, its model, or whichever was better lately."},
-    {PARAM(leaf_model), .type = PARAM_CLASS, .kind = LEARN_REGRESSOR,
-     .fallback_class = "linear_regression",
-     .help = "The model in each leaf, unless leaf_prediction is \"mean\"."},
-    {PARAM(model_selector_decay), .type = PARAM_REAL, .fallback = 0.95, .max = 1,
-     .help = "How slowly \"adaptive\" forgets old errors: 1 never, 0 at once."},
-    {PARAM(splitter), .type = PARAM_CLASS, .kind = LEARN_SPLITTER,
-     .fallback_class = "tebst_splitter", .help = "How a leaf observes a feature."},
-    {PARAM(min_samples_split), .type = PARAM_COUNT, .fallback = 5, .max = 1e9,
-     .help = "Least weight of samples on each side of a split."},
-    {PARAM(binary_split), .type = PARAM_FLAG,
-     .help = "Only splits in two. Those on numbers always are: there are no others yet."},
-};
+static const struct learn_param params[] = {TREE_PARAMS};
 
 const struct learn_class hoeffding_tree_regressor_class = {
     .name = "hoeffding_tree_regressor",

@@ -12,15 +12,20 @@
  *         leaf:   24 statistics, 8 weight at the last attempt, 16 faded errors, the model
  *         active: 4 features seen, then for each in the order they were seen:
  *                 4 feature, 8 nodes, then each node: 8 value, 24 statistics, 1 sides
+ *
+ * The adaptive tree has besides: before the nodes the random generator and 4 counts of 8;
+ * behind each branch 24 errors, the detector, and KIND_NONE or the alternate, as a leaf
+ * with 24 errors and its detector behind it.
  */
 #include <stdlib.h>
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "learn/detector_backend.h"
 #include "learn/schema.h"
 #include "learn/tree_internal.h"
 
-enum node_kind { KIND_BRANCH = 1, KIND_LEAF = 2, KIND_ACTIVE = 3 };
+enum node_kind { KIND_NONE = 0, KIND_BRANCH = 1, KIND_LEAF = 2, KIND_ACTIVE = 3 };
 
 #define SIDE_LEFT      1
 #define SIDE_RIGHT     2
@@ -184,6 +189,69 @@ static struct leaf *load_leaf(struct tree *tree, uint32_t depth, bool active,
     return leaf;
 }
 
+/* What the adaptive tree has besides */
+
+static void save_watch(const struct adapt *adapt, struct buf *out)
+{
+    write_var(out, &adapt->error);
+    adapt->detector->ops->save(adapt->detector, out);
+}
+
+static void load_watch(struct tree *tree, struct adapt *adapt, struct blob_reader *in)
+{
+    read_var(in, &adapt->error);
+    tree->bytes -= detector_bytes(adapt->detector);
+    adapt->detector->ops->load(adapt->detector, in);
+    tree->bytes += detector_bytes(adapt->detector);
+}
+
+static void save_adapt(struct walk *walk, const struct adapt *adapt, size_t n, struct buf *out)
+{
+    save_watch(adapt, out);
+    if (!adapt->alternate) {
+        blob_write_u8(out, KIND_NONE);
+        return;
+    }
+    save_leaf(walk, adapt->alternate, n, out);
+    save_watch(adapt->alternate->adapt, out);
+}
+
+static void load_adapt(struct tree *tree, struct adapt *adapt, uint32_t depth,
+                       struct blob_reader *in)
+{
+    int kind;
+
+    load_watch(tree, adapt, in);
+    kind = blob_read_u8(in);
+    if (kind == KIND_NONE)
+        return;
+    if (kind != KIND_LEAF && kind != KIND_ACTIVE) {
+        blob_fail(in, "an alternate is not a leaf");
+        return;
+    }
+    adapt->alternate = load_leaf(tree, depth, kind == KIND_ACTIVE, in);
+    adapt->alternate->adapt = adapt_new(tree);
+    load_watch(tree, adapt->alternate->adapt, in);
+}
+
+static void save_counts(const struct tree *tree, struct buf *out)
+{
+    rng_save(tree->rng, out);
+    blob_write_u64(out, tree->n_alternates);
+    blob_write_u64(out, tree->n_switched);
+    blob_write_u64(out, tree->n_outgrown);
+    blob_write_u64(out, tree->n_pruned);
+}
+
+static void load_counts(struct tree *tree, struct blob_reader *in)
+{
+    rng_load(tree->rng, in);
+    tree->n_alternates = blob_read_u64(in);
+    tree->n_switched = blob_read_u64(in);
+    tree->n_outgrown = blob_read_u64(in);
+    tree->n_pruned = blob_read_u64(in);
+}
+
 /* The tree */
 
 void tree_save(const struct learner *lrn, struct buf *out)
@@ -193,6 +261,8 @@ void tree_save(const struct learner *lrn, struct buf *out)
     struct walk inner = {0};
 
     blob_write_u64(out, tree->n_deactivated);
+    if (tree->adapt)
+        save_counts(tree, out);
     walk_push(&walk, 0);
     while (walk.n) {
         const struct tree_node *node = &tree->nodes[walk_pop(&walk)];
@@ -204,6 +274,8 @@ void tree_save(const struct learner *lrn, struct buf *out)
         blob_write_u8(out, KIND_BRANCH);
         blob_write_u32(out, node->feature);
         blob_write_f64(out, node->threshold);
+        if (node->adapt)
+            save_adapt(&inner, node->adapt, lrn->n, out);
         walk_push(&walk, node->right);
         walk_push(&walk, node->left);
     }
@@ -237,6 +309,12 @@ static void load_node(struct tree *tree, uint32_t at, uint32_t depth, struct blo
     if (blob_failed(in))
         return;
 
+    if (tree->adapt) {
+        tree->nodes[at].adapt = adapt_new(tree);
+        load_adapt(tree, tree->nodes[at].adapt, depth, in);
+        if (blob_failed(in))
+            return;
+    }
     left = tree_add_node(tree);
     right = tree_add_node(tree);
     tree->nodes[at].left = left;
@@ -253,6 +331,8 @@ void tree_load(struct learner *lrn, struct blob_reader *in)
     leaf_free(tree, tree->nodes[0].leaf);
     tree->nodes[0].leaf = NULL;
     tree->n_deactivated = blob_read_u64(in);
+    if (tree->adapt)
+        load_counts(tree, in);
     load_node(tree, 0, 0, in);
 }
 
@@ -300,4 +380,10 @@ void tree_inspect(const struct learner *lrn, const struct schema *schema, struct
                "\"deactivated_leaves\":%llu",
                shape.branches + shape.leaves, shape.leaves, shape.inactive, shape.height,
                (unsigned long long)tree->n_deactivated);
+    if (tree->adapt)
+        buf_printf(out,
+                   ",\"alternate_trees\":%llu,\"switched_trees\":%llu,\"outgrown_trees\":%llu,"
+                   "\"pruned_trees\":%llu",
+                   (unsigned long long)tree->n_alternates, (unsigned long long)tree->n_switched,
+                   (unsigned long long)tree->n_outgrown, (unsigned long long)tree->n_pruned);
 }

@@ -89,30 +89,60 @@ struct sums {
     bool has_leaf;
 };
 
-static void add_leaf_model(const struct leaf *leaf, const double *x, struct sums *sums)
+/* Adds `share` of what a leaf answers beyond `mean`, which is accounted for. */
+static void add_leaf(const struct leaf *leaf, const double *x, double mean, double share,
+                     struct sums *sums)
 {
     struct explanation sub = EXPLANATION_INIT;
-    double mean = leaf->stats.mean.mean;
+    double rest;
 
     sums->has_leaf = true;
-    if (!leaf->model->ops->explain) {
-        sums->leaf = learner_predict(leaf->model, x) - mean;
+    if (leaf_answers_mean(leaf) || !leaf->model->ops->explain) {
+        sums->leaf += share * (leaf_predict(leaf, x) - mean);
         return;
     }
     leaf->model->ops->explain(leaf->model, x, &sub);
-    sums->leaf = sub.base - mean;
+    rest = sub.base - mean;
     for (size_t i = 0; i < sub.n_parts; i++) {
         const struct explain_part *part = &sub.parts[i];
 
         if (part->kind != EXPLAIN_FEATURE) {
-            sums->leaf += part->contribution;
+            rest += part->contribution;
             continue;
         }
+        if (isnan(sums->weight[part->index]))
+            sums->weight[part->index] = 0;
         sums->used[part->index] = true;
-        sums->of[part->index] += part->contribution;
-        sums->weight[part->index] = part->weight;
+        sums->of[part->index] += share * part->contribution;
+        sums->weight[part->index] += share * part->weight;
     }
+    sums->leaf += share * rest;
     explanation_release(&sub);
+}
+
+/* The alternates on the path; each counts as in adapt_predict(). Returns each leaf's share. */
+static double add_alternates(const struct tree *tree, const double *x, double root_mean,
+                             const struct explanation *ex, struct sums *sums)
+{
+    double n = 1;
+
+    for (int pass = 0; pass < 2; pass++) {
+        uint32_t at = 0;
+
+        for (size_t i = 0; i < ex->n_path; i++) {
+            const struct tree_node *node = &tree->nodes[at];
+            double times = i > 0 && isnan(ex->path[i - 1].scaled) ? 2 : 1;
+
+            at = ex->path[i].right ? node->right : node->left;
+            if (!node->adapt || !node->adapt->alternate)
+                continue;
+            if (pass == 0)
+                n += times;
+            else
+                add_leaf(node->adapt->alternate, x, root_mean, times / n, sums);
+        }
+    }
+    return 1 / n;
 }
 
 void tree_explain(const struct learner *lrn, const double *x, struct explanation *ex)
@@ -125,19 +155,21 @@ void tree_explain(const struct learner *lrn, const double *x, struct explanation
         .weight = mem_zalloc(lrn->n, sizeof(double)),
         .used = mem_zalloc(lrn->n, sizeof(bool)),
     };
+    double share;
 
     ex->base = mean;
     ex->base_name = "mean at the root";
     ex->has_path = true;
     for (size_t j = 0; j < lrn->n; j++)
         sums.weight[j] = (double)NAN;
+    share = add_alternates(tree, x, mean, ex, &sums);
     for (size_t i = 0; i < ex->n_path; i++) {
         sums.used[ex->path[i].feature] = true;
-        sums.of[ex->path[i].feature] += ex->path[i].mean - mean;
+        sums.of[ex->path[i].feature] += share * (ex->path[i].mean - mean);
         mean = ex->path[i].mean;
     }
     if (!leaf_answers_mean(leaf))
-        add_leaf_model(leaf, x, &sums);
+        add_leaf(leaf, x, leaf->stats.mean.mean, share, &sums);
 
     for (size_t j = 0; j < lrn->n; j++) {
         if (sums.used[j])

@@ -2,6 +2,7 @@
  * The regression tree, as its files share it:
  *
  *     tree.c           the learner: growing, predicting, staying within memory
+ *     tree_adapt.c     the adaptive tree: drift detectors and alternates on top of that
  *     tree_observer.c  what a leaf remembers of each feature, and its best split
  *     tree_blob.c      saving, loading, showing
  *     tree_explain.c   why it answers what it does
@@ -17,7 +18,9 @@
 
 #include <stdint.h>
 
+#include "learn/detector.h"
 #include "learn/learner.h"
+#include "learn/rng.h"
 #include "learn/stat.h"
 
 #define TREE_NONE      UINT32_MAX /* no node */
@@ -42,6 +45,58 @@ struct tree_params {
     bool binary_split;
 };
 
+/* The parameters above, in the table of a class; the struct begins with a struct tree_params. */
+#define TREE_PARAM(field) .name = #field, .offset = offsetof(struct tree_params, field)
+#define TREE_PARAMS                                                                                \
+    {TREE_PARAM(grace_period),                                                                     \
+     .type = PARAM_COUNT,                                                                          \
+     .fallback = 200,                                                                              \
+     .min = 1,                                                                                     \
+     .max = 1e9,                                                                                   \
+     .help = "Weight of samples that a leaf sees between two looks for a split."},                 \
+        {TREE_PARAM(max_depth),                                                                    \
+         .type = PARAM_COUNT,                                                                      \
+         .optional = true,                                                                         \
+         .min = 0,                                                                                 \
+         .max = TREE_MAX_DEPTH,                                                                    \
+         .help = "Deepest level at which there are leaves, the root being 0; null: no limit but "  \
+                 "980."},                                                                          \
+        {TREE_PARAM(delta),                                                                        \
+         .type = PARAM_REAL,                                                                       \
+         .fallback = 1e-7,                                                                         \
+         .max = 1,                                                                                 \
+         .above_min = true,                                                                        \
+         .help = "Probability that a split is not the right one; nearer to 0 waits longer."},      \
+        {TREE_PARAM(tau), .type = PARAM_REAL, .fallback = 0.05, .max = 1,                          \
+         .help = "Hoeffding bound below which the better of two equally good splits is taken."},   \
+        {TREE_PARAM(leaf_prediction), .type = PARAM_CHOICE, .fallback = LEAF_ADAPTIVE,             \
+         .choices = tree_leaf_predictions,                                                         \
+         .help = "What a leaf answers: its mean, its model, or whichever was better lately."},     \
+        {TREE_PARAM(leaf_model), .type = PARAM_CLASS, .kind = LEARN_REGRESSOR,                     \
+         .fallback_class = "linear_regression",                                                    \
+         .help = "The model in each leaf, unless leaf_prediction is \"mean\"."},                   \
+        {TREE_PARAM(model_selector_decay), .type = PARAM_REAL, .fallback = 0.95, .max = 1,         \
+         .help = "How slowly \"adaptive\" forgets old errors: 1 never, 0 at once."},               \
+        {TREE_PARAM(splitter), .type = PARAM_CLASS, .kind = LEARN_SPLITTER,                        \
+         .fallback_class = "tebst_splitter", .help = "How a leaf observes a feature."},            \
+        {TREE_PARAM(min_samples_split), .type = PARAM_COUNT, .fallback = 5, .max = 1e9,            \
+         .help = "Least weight of samples on each side of a split."},                              \
+    {                                                                                              \
+        TREE_PARAM(binary_split),                                                                  \
+            .type = PARAM_FLAG,                                                                    \
+            .help = "Only splits in two. Those on numbers always are: there are no others yet."    \
+    }
+
+/* Of the adaptive tree. */
+struct adapt_params {
+    struct tree_params tree;
+    bool bootstrap_sampling;
+    uint64_t drift_window_threshold;
+    struct component *drift_detector;
+    double switch_significance;
+    uint64_t seed; /* PARAM_NONE: 0 */
+};
+
 /* One distinct (rounded) value of a feature, in a binary search tree by value. */
 struct obs_node {
     double key;
@@ -61,6 +116,15 @@ struct observers {
     uint32_t n_order;
 };
 
+struct leaf;
+
+/* What the adaptive tree keeps of a branch, and of an alternate. */
+struct adapt {
+    struct detector *detector; /* of the absolute error */
+    struct stat_var error;     /* absolute errors since the last drift */
+    struct leaf *alternate;    /* of a branch: what may take its place, or NULL */
+};
+
 struct leaf {
     struct stat_var stats; /* of the labels */
     double last_attempt;   /* weight seen when a split was last tried */
@@ -69,14 +133,16 @@ struct leaf {
     struct learner *model; /* NULL for LEAF_MEAN */
     uint32_t depth;        /* 0 for the root */
     bool active;           /* it observes and may split */
+    struct adapt *adapt;   /* of an alternate, else NULL */
     struct observers obs;
 };
 
 struct tree_node {
-    struct leaf *leaf; /* NULL: a branch */
-    double threshold;  /* left when x[feature] <= threshold */
+    struct leaf *leaf;   /* NULL: a branch */
+    struct adapt *adapt; /* of a branch of the adaptive tree, else NULL */
+    double threshold;    /* left when x[feature] <= threshold */
     uint32_t feature;
-    uint32_t left;
+    uint32_t left; /* the next free node, while this one is free */
     uint32_t right;
 };
 
@@ -93,14 +159,24 @@ struct tree {
     uint64_t max_depth;
     unsigned digits;
     struct tree_node *nodes; /* [0] is the root; never empty */
-    uint32_t n_nodes;
+    uint32_t n_nodes;        /* of the array that were ever taken */
     uint32_t cap;
+    uint32_t free; /* first free node, or TREE_NONE */
     uint32_t n_leaves;
     uint32_t n_active;
     uint64_t n_deactivated; /* leaves that were stopped for want of memory, ever */
     size_t bytes;           /* by content, not by what is allocated */
     size_t max_bytes;
     struct walk walk; /* scratch */
+
+    /* Of the adaptive tree only. */
+    const struct adapt_params *adapt; /* NULL: it is not one */
+    struct rng *rng;
+    struct walk cut_off;   /* branches that this sample cut off, to be freed after it */
+    uint64_t n_alternates; /* begun, ever */
+    uint64_t n_switched;   /* that took their branch's place, the test being passed */
+    uint64_t n_outgrown;   /* that took it by splitting */
+    uint64_t n_pruned;     /* that were dropped */
 };
 
 /* A possible split of a leaf. */
@@ -114,11 +190,29 @@ struct split {
 
 /* tree.c */
 
+extern const char *const tree_leaf_predictions[];
+
+struct tree *tree_new(const struct component *component, size_t n);
+void tree_free(struct learner *lrn);
+size_t tree_bytes(const struct learner *lrn);
+void tree_set_max_bytes(struct learner *lrn, size_t max);
+void tree_keep_bound(struct tree *tree); /* at the end of each learn */
+
 /* `stats` NULL: none yet; `parent` is the leaf that it inherits from, or NULL. */
 struct leaf *leaf_new(struct tree *tree, const struct stat_var *stats, const struct leaf *parent);
 void leaf_free(struct tree *tree, struct leaf *leaf);
 void leaf_deactivate(struct tree *tree, struct leaf *leaf);
-uint32_t tree_add_node(struct tree *tree); /* the index of a new, zeroed node */
+void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w);
+double leaf_predict(const struct leaf *leaf, const double *x);
+
+/* Is there a split to be made of this leaf now? Notes that it was asked. */
+bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret);
+
+/* Makes the node a branch of two new leaves, and frees `parent`, which they inherit from. */
+void tree_split(struct tree *tree, uint32_t at, struct leaf *parent, const struct split *split);
+
+uint32_t tree_add_node(struct tree *tree);      /* the index of a new, zeroed node */
+void tree_drop(struct tree *tree, uint32_t at); /* frees the node and all below it */
 
 /*
  * The child of the branch `at` for x; when the feature is missing the more travelled one, and
@@ -127,6 +221,15 @@ uint32_t tree_add_node(struct tree *tree); /* the index of a new, zeroed node */
 uint32_t tree_child(const struct tree *tree, uint32_t at, const double *x, bool *missing);
 
 bool leaf_answers_mean(const struct leaf *leaf); /* and not with its model */
+
+/* tree_adapt.c */
+
+struct adapt *adapt_new(struct tree *tree);              /* counts its bytes in the tree's */
+void adapt_free(struct tree *tree, struct adapt *adapt); /* NULL is fine */
+struct leaf *adapt_alternate_new(struct tree *tree, uint32_t depth);
+
+/* Drops alternates and empties detectors until the tree is within its bound. */
+void adapt_shed(struct tree *tree);
 
 /* tree_observer.c */
 

@@ -23,7 +23,7 @@ import random
 import struct
 
 import river
-from river import dummy, linear_model, neighbors, optim, preprocessing, stats, tree
+from river import drift, dummy, linear_model, neighbors, optim, preprocessing, stats, tree
 
 HERE = pathlib.Path(__file__).parent
 ROWS = 5000
@@ -70,12 +70,17 @@ def htr(**kwargs):
     return tree.HoeffdingTreeRegressor(memory_estimate_period=10**12, **kwargs)
 
 
+def hatr(**kwargs):
+    return tree.HoeffdingAdaptiveTreeRegressor(memory_estimate_period=10**12, **kwargs)
+
+
 def knn(window=1000, **kwargs):
     return neighbors.KNNRegressor(engine=neighbors.LazySearch(window_size=window), **kwargs)
 
 
 SCALER = "standard_scaler"
 HTR = "hoeffding_tree_regressor"
+HATR = "hoeffding_adaptive_tree_regressor"
 
 # name: (pipeline, River's, weighted)
 TRACES = {
@@ -139,6 +144,64 @@ TRACES = {
         lambda: scaled(htr(grace_period=50, tau=0.2, leaf_model=linear(l2=0.01, intercept_lr=0.1))),
         False,
     ),
+    "adaptive": ([SCALER, {HATR: {"seed": 1}}], lambda: scaled(hatr(seed=1)), False),
+    "adaptive-weighted": (
+        [SCALER, {HATR: {"seed": 42, "grace_period": 50, "delta": 0.01,
+                         "drift_detector": {"adwin": {"delta": 0.05}}}}],
+        lambda: scaled(hatr(seed=42, grace_period=50, delta=0.01,
+                            drift_detector=drift.ADWIN(delta=0.05))),
+        True,
+    ),
+    # No bootstrap, and quick to grow, to doubt and to switch: alternates are begun, compared and dropped.
+    "adaptive-eager": (
+        [SCALER, {HATR: {"seed": 7, "bootstrap_sampling": False, "grace_period": 20, "delta": 0.1,
+                         "tau": 0.3, "drift_window_threshold": 30, "leaf_prediction": "mean",
+                         "drift_detector": {"adwin": {"delta": 0.3, "clock": 4}}}}],
+        lambda: scaled(hatr(seed=7, bootstrap_sampling=False, grace_period=20, delta=0.1, tau=0.3,
+                            drift_window_threshold=30, leaf_prediction="mean",
+                            drift_detector=drift.ADWIN(delta=0.3, clock=4))),
+        False,
+    ),
+    # Alternates as long as a branch: they seldom split, and the test decides.
+    "adaptive-shallow": (
+        [SCALER, {HATR: {"seed": 3, "grace_period": 50, "tau": 0.2, "max_depth": 2,
+                         "drift_window_threshold": 40, "switch_significance": 0.4,
+                         "drift_detector": {"adwin": {"delta": 0.4, "clock": 1}}}}],
+        lambda: scaled(hatr(seed=3, grace_period=50, tau=0.2, max_depth=2, drift_window_threshold=40,
+                            switch_significance=0.4, drift_detector=drift.ADWIN(delta=0.4, clock=1))),
+        False,
+    ),
+    # Alternates that win by the test: below the root, and at the root, which is another path in River.
+    "adaptive-switch": (
+        [SCALER, {HATR: {"seed": 34, "bootstrap_sampling": False, "grace_period": 30, "delta": 0.0001,
+                         "tau": 0.1, "drift_window_threshold": 20, "switch_significance": 0.4,
+                         "leaf_prediction": "mean",
+                         "drift_detector": {"adwin": {"delta": 0.05, "clock": 1}}}}],
+        lambda: scaled(hatr(seed=34, bootstrap_sampling=False, grace_period=30, delta=0.0001, tau=0.1,
+                            drift_window_threshold=20, switch_significance=0.4,
+                            leaf_prediction="mean", drift_detector=drift.ADWIN(delta=0.05, clock=1))),
+        False,
+    ),
+    "adaptive-root": (
+        [SCALER, {HATR: {"seed": 13, "grace_period": 30, "delta": 0.01, "tau": 0.05, "max_depth": 1,
+                         "drift_window_threshold": 10, "switch_significance": 1,
+                         "leaf_prediction": "mean",
+                         "drift_detector": {"adwin": {"delta": 0.9, "clock": 1}}}}],
+        lambda: scaled(hatr(seed=13, grace_period=30, delta=0.01, tau=0.05, max_depth=1,
+                            drift_window_threshold=10, switch_significance=1.0,
+                            leaf_prediction="mean", drift_detector=drift.ADWIN(delta=0.9, clock=1))),
+        False,
+    ),
+    "adaptive-page-hinkley": (
+        [SCALER, {HATR: {"seed": 9, "grace_period": 60, "tau": 0.3, "leaf_prediction": "model",
+                         "leaf_model": {"linear_regression": {"clip_gradient": 100}},
+                         "drift_window_threshold": 20,
+                         "drift_detector": {"page_hinkley": {"threshold": 500}}}}],
+        lambda: scaled(hatr(seed=9, grace_period=60, tau=0.3, leaf_prediction="model",
+                            leaf_model=linear(clip_gradient=100), drift_window_threshold=20,
+                            drift_detector=drift.PageHinkley(threshold=500))),
+        False,
+    ),
     "knn": ([SCALER, "knn_regressor"], lambda: scaled(knn()), False),
     "knn-median": (
         [SCALER, {"knn_regressor": {"n_neighbors": 8, "window_size": 300,
@@ -168,7 +231,12 @@ def write(name, data):
 def shape_of(model):
     found = model.root if hasattr(model, "root") else model._root
     splits = [[node.feature, node.threshold] for node in found.iter_dfs() if hasattr(node, "children")]
-    return {"nodes": model.n_nodes, "leaves": model.n_leaves, "height": model.height, "splits": splits}
+    shape = {"nodes": model.n_nodes, "leaves": model.n_leaves, "height": model.height, "splits": splits}
+    if hasattr(model, "n_alternate_trees"):
+        shape["alternate_trees"] = model.n_alternate_trees
+        shape["switched_trees"] = model.n_switch_alternate_trees
+        shape["pruned_trees"] = model.n_pruned_alternate_trees
+    return shape
 
 
 def ties(x):
@@ -192,7 +260,8 @@ def record(name, rows):
     if isinstance(last, tree.HoeffdingTreeRegressor):
         trace["tree"] = shape_of(last)
     error = sum(abs(y - p) for (_, y, _), p in zip(rows, predictions)) / len(rows)
-    print(f"{name:20} MAE {error:10.4f} {trace.get('tree', {}).get('nodes', '')}")
+    shape = {k: v for k, v in trace.get("tree", {}).items() if k != "splits"}
+    print(f"{name:22} MAE {error:10.4f} {shape or ''}")
     return trace
 
 

@@ -78,6 +78,12 @@ static const char *const support_pipelines[] = {
     "[{\"hoeffding_tree_regressor\": {\"grace_period\": 30, \"delta\": 0.1, \"max_depth\": 3}}]",
     "[{\"hoeffding_tree_regressor\": {\"grace_period\": 40, \"leaf_prediction\": \"mean\"}}]",
     "[{\"hoeffding_tree_regressor\": {\"leaf_model\": \"mean\", \"grace_period\": 25}}]",
+    "[\"standard_scaler\", {\"hoeffding_adaptive_tree_regressor\": {\"grace_period\": 20, "
+    "\"tau\": 0.4, \"drift_window_threshold\": 20, \"drift_detector\": {\"adwin\": "
+    "{\"delta\": 0.9, \"clock\": 1}}}}]",
+    "[{\"hoeffding_adaptive_tree_regressor\": {\"grace_period\": 30, \"delta\": 0.1, \"seed\": 5, "
+    "\"max_depth\": 3, \"leaf_prediction\": \"mean\", \"drift_detector\": {\"page_hinkley\": "
+    "{\"threshold\": 2}}}}]",
 };
 
 #define SUPPORT_PIPELINES (sizeof(support_pipelines) / sizeof(support_pipelines[0]))

@@ -121,6 +121,22 @@ static void test_long_run(void **state)
     assert_true(rng_random(&rng) == 0.9597776466029644);
 }
 
+/* Poisson deviates are those of River's utils.random.poisson(), from the same random numbers. */
+static void test_poisson(void **state)
+{
+    static const uint64_t expected[] = {1, 0, 0, 3, 1, 0, 1, 0, 1, 0, 2, 2,
+                                        0, 1, 0, 0, 3, 2, 2, 2, 0, 0, 0, 0};
+    static const uint64_t wider[] = {4, 6, 9, 3, 8, 8, 4, 6, 6, 8, 7, 5, 4, 4, 7, 6};
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 42);
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+        assert_true(rng_poisson(&rng, 1) == expected[i]);
+    for (size_t i = 0; i < sizeof(wider) / sizeof(wider[0]); i++)
+        assert_true(rng_poisson(&rng, 6) == wider[i]);
+}
+
 /* A generator that was saved and loaded goes on where it was, with a normal deviate waiting. */
 static void test_saved(void **state)
 {
@@ -157,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_long_run),
+        cmocka_unit_test(test_poisson),
         cmocka_unit_test(test_saved),
     };
 
