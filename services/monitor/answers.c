@@ -220,7 +220,22 @@ void monitor_write_audit(struct monitor *m, struct buf *out)
 
 /* ---- One model ---- */
 
-int monitor_write_model(struct monitor *m, const char *name, struct buf *out, struct err *err)
+void monitor_model_version(struct monitor *m, const char *name, struct buf *ret)
+{
+    size_t i = monitor_model_index(m, name);
+
+    pthread_mutex_lock(&m->lock);
+    const struct beat_model *beat = beats_model(&m->beats, name);
+    const struct status_model *status = i < m->task->n_models ? monitor_model_status(m, i) : NULL;
+    if (beat && beat->served[0])
+        buf_text(ret, beat->served);
+    else if (status)
+        buf_text(ret, status->version);
+    pthread_mutex_unlock(&m->lock);
+}
+
+int monitor_write_model(struct monitor *m, const char *name, const char *state, struct buf *out,
+                        struct err *err)
 {
     size_t i = monitor_model_index(m, name);
 
@@ -237,6 +252,8 @@ int monitor_write_model(struct monitor *m, const char *name, struct buf *out, st
     buf_text(out, m->task->models[i].pipeline);
     text_put_string(out, "parameters", m->task->models[i].canonical);
     text_put_string(out, "served_version", beat && beat->served[0] ? beat->served : NULL);
+    text_put_name(out, "state");
+    buf_text(out, state);
     text_put_name(out, "versions");
     buf_byte(out, '[');
     for (size_t k = 0; k < m->versions[i].n; k++) {

@@ -88,11 +88,23 @@ static void get_breakdown(void *ctx, const struct http_request *req, struct http
 static void get_model(void *ctx, const struct http_request *req, struct http_reply *reply)
 {
     const struct api *api = ctx;
-    struct buf body = BUF_INIT;
+    const char *name = http_rest(req);
+    struct buf body = BUF_INIT, state = BUF_INIT, version = BUF_INIT;
+    char incarnation[UUID_TEXT_LEN + 1];
     struct err err = {0};
-    int rc = monitor_write_model(api->options.monitor, http_rest(req), &body, &err);
 
+    monitor_model_version(api->options.monitor, name, &version);
+    monitor_incarnation(api->options.monitor, incarnation);
+    /* What cannot be had now is null: the rest is worth an answer all the same. */
+    if (!version.len || explainer_inspect(api->options.explainer, incarnation, name,
+                                          buf_str(&version), &state, &err) < 0) {
+        buf_clear(&state);
+        buf_text(&state, "null");
+    }
+    int rc = monitor_write_model(api->options.monitor, name, buf_str(&state), &body, &err);
     answer(reply, rc, &body, &err);
+    buf_release(&state);
+    buf_release(&version);
 }
 
 static void get_request(void *ctx, const struct http_request *req, struct http_reply *reply)

@@ -261,28 +261,53 @@ static int explain(const struct model *m, const struct explain_question *q, cons
     return 0;
 }
 
-static int answer(struct explainer *e, const struct task_model *of,
-                  const struct explain_question *q, const double *x, struct buf *out,
-                  struct err *err)
+/* The model that was asked, with the lock held; NULL, and without it, when it is not to be had. */
+static struct model *hold(struct explainer *e, const struct task_model *of,
+                          const struct explain_question *q, struct err *err)
 {
     struct model *m;
-    int rc;
 
     pthread_mutex_lock(&e->lock);
     follow(e, q->incarnation);
     m = find_kept(e, q);
-    if (!m) {
-        pthread_mutex_unlock(&e->lock);
-        m = fetch(e, of, q, err);
-        if (!m)
-            return answer_error(q, err, out);
-        pthread_mutex_lock(&e->lock);
-        follow(e, q->incarnation);
-        m = keep(e, q, m);
-    }
-    rc = explain(m, q, x, out, err);
+    if (m)
+        return m;
+    pthread_mutex_unlock(&e->lock);
+    m = fetch(e, of, q, err);
+    if (!m)
+        return NULL;
+    pthread_mutex_lock(&e->lock);
+    follow(e, q->incarnation);
+    return keep(e, q, m);
+}
+
+static int answer(struct explainer *e, const struct task_model *of,
+                  const struct explain_question *q, const double *x, struct buf *out,
+                  struct err *err)
+{
+    const struct model *m = hold(e, of, q, err);
+
+    if (!m)
+        return answer_error(q, err, out);
+    int rc = explain(m, q, x, out, err);
     pthread_mutex_unlock(&e->lock);
     return rc;
+}
+
+int explainer_inspect(struct explainer *e, const char *incarnation, const char *model,
+                      const char *version, struct buf *out, struct err *err)
+{
+    struct explain_question q = {.incarnation = incarnation, .model = model, .version = version};
+    const struct task_model *of = find_model(e->task, model);
+
+    if (!of)
+        return err_set(err, ERR_NOT_FOUND, "no model is called \"%.64s\" in the task file", model);
+    const struct model *m = hold(e, of, &q, err);
+    if (!m)
+        return err->code;
+    model_inspect(m, out);
+    pthread_mutex_unlock(&e->lock);
+    return 0;
 }
 
 int explainer_answer(struct explainer *e, const struct explain_question *q, struct buf *out,

@@ -47,4 +47,9 @@ void explainer_free(struct explainer *e); /* NULL is fine */
 int explainer_answer(struct explainer *e, const struct explain_question *q, struct buf *out,
                      struct err *err) MUST_CHECK;
 
+/* Appends model_inspect() of a stored version. ERR_NOT_FOUND: it is gone, or there is no such
+ * model; other errors as above. From any thread. */
+int explainer_inspect(struct explainer *e, const char *incarnation, const char *model,
+                      const char *version, struct buf *out, struct err *err) MUST_CHECK;
+
 #endif

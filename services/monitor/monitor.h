@@ -108,8 +108,11 @@ int monitor_write_history(struct monitor *m, const char *range, const char *axis
                           const char *series, const char *format, struct buf *out,
                           struct err *err) MUST_CHECK;
 void monitor_write_breakdown(struct monitor *m, struct buf *out);
-/* ERR_NOT_FOUND. */
-int monitor_write_model(struct monitor *m, const char *name, struct buf *out,
+/* The version of a model that is served now, or that the learner has published last; nothing when
+ * there is none yet. */
+void monitor_model_version(struct monitor *m, const char *name, struct buf *ret);
+/* ERR_NOT_FOUND. `state`: the JSON of what model_inspect() says of it, or "null". */
+int monitor_write_model(struct monitor *m, const char *name, const char *state, struct buf *out,
                         struct err *err) MUST_CHECK;
 int monitor_write_request(struct monitor *m, const char *key, size_t len, struct buf *out,
                           struct err *err) MUST_CHECK;

@@ -194,7 +194,9 @@ def views_and_files(page, world, newest):
           "and an hour")
     check(breakdown["cohorts"] and all(c["completeness"] <= 1 for c in breakdown["cohorts"]),
           breakdown["cohorts"])
-    versions = page.get("api/models/decision-tree")["versions"]
+    model = page.get("api/models/decision-tree")
+    check(model["state"]["learned"] > 1000 and model["state"]["class"] == model["class"], model["state"])
+    versions = model["versions"]
     listed = {m["version"] for (name, _), m in world.models().items() if name == "decision-tree"}
     check(versions[0]["version"] in listed and versions[0]["bytes"] > 1000, versions[0])
 

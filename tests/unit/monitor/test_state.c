@@ -346,13 +346,14 @@ static void test_heartbeats(void **state)
 
     struct buf out = BUF_INIT;
     struct err err;
-    assert_int_equal(monitor_write_model(f.m, "one", &out, &err), 0);
+    assert_int_equal(monitor_write_model(f.m, "one", "{\"a\":1}", &out, &err), 0);
     assert_at(&out, "versions.0.version", "\"g-9\"");
     assert_at(&out, "versions.0.bytes", "432");
     assert_at(&out, "versions.0.mae", "12.5");
     assert_at(&out, "versions.0.serving", "false");
+    assert_at(&out, "state.a", "1");
     assert_at(&out, "pipeline.0", "\"standard_scaler\"");
-    assert_int_equal(monitor_write_model(f.m, "three", &out, &err), ERR_NOT_FOUND);
+    assert_int_equal(monitor_write_model(f.m, "three", "null", &out, &err), ERR_NOT_FOUND);
     buf_release(&out);
     close_all(&f);
 }
