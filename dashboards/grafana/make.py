@@ -324,8 +324,8 @@ OPERATIONS = [
            query(f"sum(increase(oxbow_refused_versions_total{OF_TASK}[1m]))", "refused"),
            query(f"sum(increase(oxbow_commit_conflicts_total{OF_TASK}[1m]))", "commit conflicts")],
           "short", minimum=0),
-    lines("Seen twice", "Rows handed out again, learned already, or lost by the bus after they were read, a minute. None is "
-          "learned twice; the last loses nothing either, for its sender sends it again.",
+    lines("Seen twice", "Rows handed out to inference again, rows that a model had learned already, and versions that "
+          "the store had lost and that were written again, a minute. Nothing is learned twice.",
           [query(f"sum(increase(oxbow_redelivered_rows_total{OF_TASK}[1m]))", "handed out again"),
            query(f"sum(increase(oxbow_repeated_rows_total{OF_TASK}[1m]))", "learned already"),
            query(f"sum(increase(oxbow_versions_republished_total{OF_TASK}[1m]))", "versions stored again")],
