@@ -61,6 +61,20 @@ def test_alerts():
         check(name in fired, f"{name} fires in no test of the rules")
 
 
+def test_metric_names():
+    """Every metric that a rule or a panel names is one that docs/metrics.md describes."""
+    documented = set(re.findall(r"`([a-z][a-z0-9_]*)`",
+                                (ROOT / "docs" / "metrics.md").read_text()))
+    documented |= {name + end for name in documented for end in ("_bucket", "_count", "_sum")}
+    documented |= {"up", "ALERTS"}  # Prometheus' own
+    expressions = [(rule.get("alert") or rule["record"], rule["expr"]) for rule in observe.rules()]
+    expressions += observe.dashboard_queries({})
+    check(len(expressions) > 60, f"{len(expressions)} expressions")
+    for where, expr in expressions:
+        unknown = {n for n in observe.metric_names(expr) if n not in documented}
+        check(not unknown, f"{where}: {sorted(unknown)} in {expr}")
+
+
 def check_panel(where, panel, variables):
     at = panel["gridPos"]
     check(0 <= at["x"] and at["x"] + at["w"] <= 24 and at["h"] > 0 and at["y"] >= 0, f"{where}: {at}")
@@ -145,4 +159,4 @@ def main(*tests):
 if __name__ == "__main__":
     if not shutil.which("promtool"):
         skip("no promtool (apt-get install prometheus)")
-    main(test_prometheus, test_alerts, test_dashboards, test_provisioning)
+    main(test_prometheus, test_alerts, test_metric_names, test_dashboards, test_provisioning)

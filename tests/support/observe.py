@@ -47,3 +47,14 @@ def dashboard_queries(variables):
             if values:
                 found.append((f"{file}: variable {variable['name']}", fill(values[1])))
     return found
+
+
+def metric_names(expr):
+    """The metrics that an expression names; what it records (with colons) is left out."""
+    text = re.sub(r'"(?:\\.|[^"\\])*"', '""', expr)
+    text = re.sub(r"\{[^}]*\}|\[[^]]*\]", "", text)
+    text = re.sub(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)", " ", text)
+    words = re.findall(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?!\s*\()(?![a-zA-Z0-9_:])", text)
+    keywords = {"by", "without", "on", "ignoring", "group_left", "group_right", "and", "or", "unless",
+                "bool", "offset", "inf", "nan", "Inf", "NaN"}
+    return {w for w in words if w not in keywords and ":" not in w}
