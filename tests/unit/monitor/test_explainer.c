@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -161,6 +162,67 @@ static void test_versions(void **state)
     close_place(&p);
 }
 
+struct asker {
+    struct place *place;
+    const double *answers;
+    size_t seed;
+    size_t wrong;
+};
+
+static void *ask_many(void *ctx)
+{
+    struct asker *asker = ctx;
+    struct buf out = BUF_INIT;
+
+    for (size_t i = 0; i < 300; i++) {
+        size_t which = (i * 5 + asker->seed) % (EXPLAIN_MODELS + 3);
+        struct explain_question q = {.incarnation = asker->place->incarnation, .model = "one"};
+        struct json_value root;
+        struct json_value v;
+        struct err err = {0};
+        char version[32];
+        double p = 0;
+
+        snprintf(version, sizeof(version), "0123456789abcdef-%zu", 100 * (which + 1));
+        q.version = version;
+        buf_clear(&out);
+        if (json_parse(FEATURES, strlen(FEATURES), &q.features, NULL) ||
+            explainer_answer(asker->place->explainer, &q, &out, &err) ||
+            json_parse(out.data, out.len, &root, NULL) || !json_get(&root, "prediction", &v) ||
+            !json_number(&v, &p) || p != asker->answers[which])
+            asker->wrong++;
+    }
+    buf_release(&out);
+    return NULL;
+}
+
+/* Asked by several threads at once, for more versions than are kept, each gets its own answer. */
+static void test_threads(void **state)
+{
+    double answers[EXPLAIN_MODELS + 3];
+    struct asker askers[4];
+    pthread_t threads[4];
+    struct place p;
+
+    (void)state;
+    open_place(&p);
+    for (size_t i = 0; i < EXPLAIN_MODELS + 3; i++) {
+        char version[32];
+
+        snprintf(version, sizeof(version), "0123456789abcdef-%zu", 100 * (i + 1));
+        answers[i] = publish(&p, version, 100 * (i + 1));
+    }
+    for (size_t i = 0; i < 4; i++) {
+        askers[i] = (struct asker){.place = &p, .answers = answers, .seed = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_many, &askers[i]), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(askers[i].wrong, 0);
+    }
+    close_place(&p);
+}
+
 /* A version that is gone is said to be; the untrained one is made anew; another life knows nothing.
  */
 static void test_gone(void **state)
@@ -212,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_gone),
         cmocka_unit_test(test_refused),
     };
