@@ -65,6 +65,16 @@ def test_audit_can_fail():
         redis("HSET", key, *saved)
         world.audit("--settled", "--deep")
 
+        # A drift detector that has missed an error, or seen one that never was.
+        scores = json.loads(redis("HGET", key, "scores"))
+        text = redis("HGET", key, "scores").decode()
+        state = scores["drift"]["state"]
+        changed = state[:-1] + ("0" if state[-1] != "0" else "1")
+        redis("HSET", key, "scores", text.replace(state, changed))
+        expect_broken(world, ["drift detector"], "--deep")
+        redis("HSET", key, "scores", text)
+        world.audit("--settled", "--deep")
+
         # A prediction by a version that never was (views takes it for an orphan).
         redis("XADD", prefix + "predictions", "*", "key", "nobody", "value", json.dumps({
             "trip_id": "nobody", "features": {}, "requested_at": None, "predicted_at": None,

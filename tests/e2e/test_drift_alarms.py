@@ -44,6 +44,18 @@ def learn_again(world, up, redis, prefix):
     wait_for(lambda: learned(world, redis) == again, f"every model at {before} once more")
 
 
+def check_trimmed(up, redis, prefix):
+    """oxbow-views keeps the newest 10,000, however many there are when it starts."""
+    topic = prefix + "drift-alarms"
+    for i in range(11_500):
+        redis("XADD", topic, "*", "key", f"nobody#{i}#adwin", "value", "{}")
+    os.kill(up.children()["views-1"], signal.SIGKILL)
+    wait_for(lambda: redis("XLEN", topic) < 10_500, "the oldest alarms to be forgotten")
+    check(redis("XLEN", topic) >= 10_000, "the newest 10,000 are kept")
+    newest = redis("XREVRANGE", topic, "+", "-", "COUNT", "1")[0][1]
+    check(b"nobody#11499#adwin" in newest, newest)
+
+
 def test_drift_alarms():
     """The city's roads change: alarms say so, each once, kills or not, and tail shows them."""
     rng = random.Random(5)
@@ -82,6 +94,7 @@ def test_drift_alarms():
         without = alarms(redis, prefix)
         check(sorted(without) == sorted(with_kills),
               f"{len(without)} without kills: {sorted(set(without) ^ set(with_kills))[:3]} differ")
+        check_trimmed(up, redis, prefix)
         check(up.stop() == 0, "it stops with status 0")
 
 
