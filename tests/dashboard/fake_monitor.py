@@ -53,7 +53,7 @@ class Settings:
     audit: str = "balanced"     # balanced, broken, unknown, never
     verdict: str = "best"       # best, none
     down: str = ""              # an instance that is down
-    freeze: bool = False        # the clock stands, the stream only keeps the connection open
+    freeze: bool = False        # the clock stands, the stream says the same tick again and again
     fail: str = ""              # every API answer is 503 with this text
     kind: str = "regression"
     map: bool = True
@@ -578,12 +578,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"retry: 300\n\n")
         else:
             self.send("snapshot", sent, w.snapshot(), b"retry: 300\n")
+        again = time.monotonic() + 1
         while not self.server.closing:
             with w.lock:
                 w.lock.wait(.2)
             if w.set.fail:
                 return
             new = [t for t in list(w.ticks) if t["id"] > sent]
+            if w.set.freeze and time.monotonic() > again:
+                new = [w.ticks[-1]]
+                again = time.monotonic() + 1
             for tick in new:
                 self.send("tick", tick["id"], tick)
                 sent = tick["id"]
