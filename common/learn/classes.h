@@ -1,19 +1,64 @@
-/* The classes that registry.c lists, each defined by the file of its name. */
+/* The classes that registry.c lists, by the file that defines them. */
 #ifndef OXBOW_LEARN_CLASSES_H
 #define OXBOW_LEARN_CLASSES_H
 
 #include "learn/registry.h"
 
-extern const struct learn_class standard_scaler_class;                   /* standard_scaler.c */
-extern const struct learn_class mean_class;                              /* mean.c */
-extern const struct learn_class prior_class;                             /* prior.c */
-extern const struct learn_class linear_regression_class;                 /* linear_regression.c */
-extern const struct learn_class knn_regressor_class;                     /* knn_regressor.c */
-extern const struct learn_class hoeffding_tree_regressor_class;          /* tree.c */
-extern const struct learn_class hoeffding_adaptive_tree_regressor_class; /* tree_adapt.c */
-extern const struct learn_class tebst_splitter_class;                    /* tree.c */
-extern const struct learn_class adwin_class;                             /* adwin.c */
-extern const struct learn_class page_hinkley_class;                      /* page_hinkley.c */
-extern const struct learn_class sgd_class;                               /* linear_regression.c */
+/* standard_scaler.c */
+extern const struct learn_class standard_scaler_class;
+
+/* mean.c */
+extern const struct learn_class mean_class;
+
+/* prior.c */
+extern const struct learn_class prior_class;
+
+/* linear_regression.c */
+extern const struct learn_class linear_regression_class;
+
+/* logistic_regression.c */
+extern const struct learn_class logistic_regression_class;
+
+/* passive_aggressive.c */
+extern const struct learn_class pa_regressor_class;
+extern const struct learn_class pa_classifier_class;
+
+/* knn_regressor.c */
+extern const struct learn_class knn_regressor_class;
+
+/* tree.c */
+extern const struct learn_class hoeffding_tree_regressor_class;
+extern const struct learn_class tebst_splitter_class;
+
+/* tree_adapt.c */
+extern const struct learn_class hoeffding_adaptive_tree_regressor_class;
+
+/* optimizer.c */
+extern const struct learn_class sgd_class;
+extern const struct learn_class momentum_class;
+extern const struct learn_class ada_grad_class;
+extern const struct learn_class adam_class;
+extern const struct learn_class rms_prop_class;
+extern const struct learn_class ftrl_proximal_class;
+
+/* scheduler.c */
+extern const struct learn_class constant_class;
+extern const struct learn_class inverse_scaling_class;
+extern const struct learn_class optimal_class;
+
+/* loss.c */
+extern const struct learn_class squared_class;
+extern const struct learn_class absolute_class;
+extern const struct learn_class huber_class;
+extern const struct learn_class quantile_class;
+extern const struct learn_class epsilon_insensitive_hinge_class;
+extern const struct learn_class log_class;
+extern const struct learn_class hinge_class;
+
+/* adwin.c */
+extern const struct learn_class adwin_class;
+
+/* page_hinkley.c */
+extern const struct learn_class page_hinkley_class;
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "learn/classes.h"
 
 void *component_value(const struct component *component, const struct learn_param *param)
 {
@@ -33,7 +34,18 @@ static void set_default(const struct component *component, const struct learn_pa
         *(struct component **)value =
             component_new(learn_class_find(param->kind, param->fallback_class));
         break;
+    case PARAM_RATE:
+        *(struct component **)value = component_of_rate(param->fallback);
+        break;
     }
+}
+
+struct component *component_of_rate(double rate)
+{
+    struct component *component = component_new(&constant_class);
+
+    *(double *)component_value(component, &constant_class.params[0]) = rate;
+    return component;
 }
 
 struct component *component_new(const struct learn_class *class)
@@ -55,7 +67,7 @@ void component_free(struct component *component)
     for (size_t i = 0; i < component->class->n_params; i++) {
         const struct learn_param *param = &component->class->params[i];
 
-        if (param->type == PARAM_CLASS)
+        if (param->type == PARAM_CLASS || param->type == PARAM_RATE)
             component_free(*(struct component **)component_value(component, param));
     }
     free(component->params);
@@ -82,6 +94,13 @@ static void write_value(const struct component *component, const struct learn_pa
         break;
     case PARAM_CHOICE:
         buf_printf(out, "\"%s\"", param->choices[*(const int *)value]);
+        break;
+    case PARAM_RATE:
+        if ((*(struct component *const *)value)->class == &constant_class) {
+            json_write_number(out, *(const double *)(*(struct component *const *)value)->params);
+            break;
+        }
+        component_write(*(struct component *const *)value, out);
         break;
     case PARAM_CLASS:
         component_write(*(struct component *const *)value, out);

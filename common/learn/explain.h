@@ -17,8 +17,10 @@
  *
  * What the parts are, by class:
  *
- *     linear_regression         base: the intercept. A feature: its weight times its scaled
- *                               value; 0 when it is missing.
+ *     linear_regression,        base: the intercept. A feature: its weight times its scaled
+ *     pa_regressor              value; 0 when it is missing.
+ *     logistic_regression,      the same, of the log-odds.
+ *     pa_classifier
  *     hoeffding_tree_regressor  base: the root's mean. A branch: the mean of the node that
  *                               it leads to less the mean before, booked on the feature that
  *                               it asks for. Where the leaf answers with its model, the

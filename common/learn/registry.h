@@ -20,6 +20,8 @@ enum learn_kind {
     LEARN_REGRESSOR,  /* a learner: predicts a number */
     LEARN_CLASSIFIER, /* a learner: predicts the probability that the label is the positive one */
     LEARN_OPTIMIZER,
+    LEARN_LOSS,
+    LEARN_SCHEDULER,
     LEARN_SPLITTER,
     LEARN_DETECTOR,
 };
@@ -30,6 +32,7 @@ enum learn_param_type {
     PARAM_FLAG,   /* bool */
     PARAM_CHOICE, /* int, an index of `choices` */
     PARAM_CLASS,  /* struct component *, of `kind` */
+    PARAM_RATE,   /* the same, of LEARN_SCHEDULER; a number means "constant" of that rate */
 };
 
 #define PARAM_NONE UINT64_MAX /* the value of an optional PARAM_COUNT that is null */
@@ -38,13 +41,13 @@ struct learn_param {
     const char *name;
     enum learn_param_type type;
     size_t offset;              /* of the value in the class's struct of parameters */
-    double fallback;            /* REAL, COUNT, FLAG; CHOICE: an index */
-    double min;                 /* REAL, COUNT */
-    double max;                 /* REAL, COUNT */
+    double fallback;            /* REAL, COUNT, FLAG, RATE; CHOICE: an index */
+    double min;                 /* REAL, COUNT, RATE */
+    double max;                 /* REAL, COUNT, RATE */
     bool above_min;             /* `min` itself is not allowed */
     bool optional;              /* COUNT: null is allowed, and is the default */
     const char *const *choices; /* CHOICE: ends with NULL */
-    enum learn_kind kind;       /* CLASS: what it may name */
+    enum learn_kind kind;       /* CLASS, RATE: what it may name */
     const char *fallback_class; /* CLASS */
     bool may_grow;              /* CLASS: a learner that is not of fixed size is allowed, too */
     const char *help;           /* one sentence */

@@ -103,6 +103,8 @@ static void write_range(const struct learn_param *param, struct buf *out)
     buf_printf(out, param->above_min ? " and at most %s" : " to %s", text);
     if (param->optional)
         buf_text(out, ", or null");
+    if (param->type == PARAM_RATE)
+        buf_text(out, ", or a scheduler such as {\"inverse_scaling\": {\"power\": 0.5}}");
 }
 
 static int wrong_number(const struct path *path, const struct learn_param *param, struct err *err)
@@ -130,7 +132,7 @@ static int parse_number(const cJSON *json, const struct learn_param *param, void
     v = json->valuedouble;
     if (!isfinite(v) || v < param->min || v > param->max || (param->above_min && v <= param->min))
         return wrong_number(path, param, err);
-    if (param->type == PARAM_REAL) {
+    if (param->type == PARAM_REAL || param->type == PARAM_RATE) {
         *(double *)value = v == 0 ? 0 : v; /* -0 and 0 are the same parameter */
         return 0;
     }
@@ -184,6 +186,23 @@ static int parse_class_param(const cJSON *json, const struct learn_param *param,
     return 0;
 }
 
+/* A number is the scheduler "constant" of that rate. */
+static int parse_rate(const cJSON *json, const struct learn_param *param, struct component **value,
+                      struct path *path, struct err *err)
+{
+    double rate;
+    int code;
+
+    if (cJSON_IsString(json) || cJSON_IsObject(json))
+        return parse_class_param(json, param, value, path, err);
+    code = parse_number(json, param, &rate, path, err);
+    if (code)
+        return code;
+    component_free(*value);
+    *value = component_of_rate(rate);
+    return 0;
+}
+
 static int parse_value(const cJSON *json, const struct learn_param *param, void *value,
                        struct path *path, struct err *err)
 {
@@ -198,6 +217,8 @@ static int parse_value(const cJSON *json, const struct learn_param *param, void 
         return 0;
     case PARAM_CHOICE:
         return parse_choice(json, param, value, path, err);
+    case PARAM_RATE:
+        return parse_rate(json, param, value, path, err);
     case PARAM_CLASS:
         return parse_class_param(json, param, value, path, err);
     }

@@ -72,6 +72,15 @@ static const char *const support_pipelines[] = {
     "[\"linear_regression\"]",
     "[\"standard_scaler\", {\"linear_regression\": {\"l1\": 0.5}}]",
     "[\"standard_scaler\", \"standard_scaler\", {\"linear_regression\": {\"l2\": 0.5}}]",
+    "[{\"linear_regression\": {\"loss\": \"huber\", \"intercept_lr\": \"inverse_scaling\", "
+    "\"optimizer\": {\"momentum\": {\"lr\": {\"optimal\": {\"loss\": \"squared\"}}}}}}]",
+    "[{\"logistic_regression\": {\"l1\": 0.1, \"optimizer\": \"ada_grad\"}}]",
+    "[\"standard_scaler\", {\"logistic_regression\": {\"loss\": \"hinge\", \"optimizer\": "
+    "\"adam\"}}]",
+    "[\"standard_scaler\", {\"logistic_regression\": {\"optimizer\": \"rms_prop\", \"l2\": 0.1}}]",
+    "[\"standard_scaler\", {\"logistic_regression\": {\"optimizer\": \"ftrl_proximal\"}}]",
+    "[\"standard_scaler\", {\"pa_regressor\": {\"C\": 0.01, \"mode\": 2}}]",
+    "[\"standard_scaler\", \"pa_classifier\"]",
     "[{\"standard_scaler\": {\"with_std\": false}}, {\"knn_regressor\": {\"window_size\": 70}}]",
     "[\"standard_scaler\", {\"knn_regressor\": {\"window_size\": 500, \"n_neighbors\": 40}}]",
     "[\"standard_scaler\", {\"hoeffding_tree_regressor\": {\"grace_period\": 20, \"tau\": 0.4}}]",

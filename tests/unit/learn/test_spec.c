@@ -23,10 +23,11 @@ static void test_canonical(void **state)
 {
     (void)state;
     assert_canonical("[\"mean\"]", "[{\"mean\":{}}]");
-    assert_canonical(" [ \"standard_scaler\" ,\n {\"linear_regression\": {\"l2\": 1e-1}} ] ",
-                     "[{\"standard_scaler\":{\"with_std\":true}},{\"linear_regression\":{"
-                     "\"clip_gradient\":1000000000000,\"intercept_init\":0,\"intercept_lr\":0.01,"
-                     "\"l1\":0,\"l2\":0.1,\"optimizer\":{\"sgd\":{\"lr\":0.01}}}}]");
+    assert_canonical(
+        " [ \"standard_scaler\" ,\n {\"linear_regression\": {\"l2\": 1e-1}} ] ",
+        "[{\"standard_scaler\":{\"with_std\":true}},{\"linear_regression\":{"
+        "\"clip_gradient\":1000000000000,\"intercept_init\":0,\"intercept_lr\":0.01,"
+        "\"l1\":0,\"l2\":0.1,\"loss\":{\"squared\":{}},\"optimizer\":{\"sgd\":{\"lr\":0.01}}}}]");
     assert_canonical("[{\"knn_regressor\": {\"aggregation_method\": \"median\"}}]",
                      "[{\"knn_regressor\":{\"aggregation_method\":\"median\",\"n_neighbors\":5,"
                      "\"window_size\":1000}}]");
@@ -36,6 +37,37 @@ static void test_canonical(void **state)
                      "\"leaf_prediction\":\"adaptive\",\"max_depth\":null,"
                      "\"min_samples_split\":5,\"model_selector_decay\":0.95,"
                      "\"splitter\":{\"tebst_splitter\":{\"digits\":1}},\"tau\":0.05}}]");
+}
+
+/* A learning rate is a number or a scheduler; the number is the scheduler "constant". */
+static void test_rates(void **state)
+{
+    static const char *const same[] = {
+        "[\"linear_regression\"]",
+        "[{\"linear_regression\": {\"optimizer\": {\"sgd\": {\"lr\": 0.01}}}}]",
+        "[{\"linear_regression\": {\"intercept_lr\": \"constant\"}}]",
+        "[{\"linear_regression\": {\"optimizer\": {\"sgd\": {\"lr\": {\"constant\": "
+        "{\"learning_rate\": 0.01}}}}}}]",
+    };
+    struct schema *schema = support_schema(2);
+
+    (void)state;
+    for (size_t i = 1; i < sizeof(same) / sizeof(same[0]); i++) {
+        struct model *a = support_model(same[0], schema);
+        struct model *b = support_model(same[i], schema);
+
+        assert_string_equal(model_parameters(a), model_parameters(b));
+        model_free(a);
+        model_free(b);
+    }
+    schema_free(schema);
+    assert_canonical("[{\"logistic_regression\": {\"optimizer\": {\"momentum\": {\"lr\": "
+                     "{\"inverse_scaling\": {\"learning_rate\": 0.1}}}}}}]",
+                     "[{\"logistic_regression\":{\"clip_gradient\":1000000000000,"
+                     "\"intercept_init\":0,\"intercept_lr\":0.01,\"l1\":0,\"l2\":0,\"loss\":{"
+                     "\"log\":{\"weight_neg\":1,\"weight_pos\":1}},\"optimizer\":{\"momentum\":{"
+                     "\"lr\":{\"inverse_scaling\":{\"learning_rate\":0.1,\"power\":0.5}},"
+                     "\"rho\":0.9}}}}]");
 }
 
 /* A default that is written out is the same model as one that is not. */
@@ -91,6 +123,16 @@ static const struct {
     {"[{\"linear_regression\": {\"optimizer\": {\"sgd\": {\"lr\": 0}}}}]",
      {"[0].linear_regression.optimizer.sgd.lr", "above 0 and at most 1000"}},
     {"[{\"linear_regression\": {\"optimizer\": \"mean\"}}]", {"unknown class \"mean\""}},
+    {"[{\"linear_regression\": {\"intercept_lr\": -1}}]",
+     {"[0].linear_regression.intercept_lr", "from 0 to 1000, or a scheduler"}},
+    {"[{\"linear_regression\": {\"intercept_lr\": null}}]", {"or a scheduler"}},
+    {"[{\"linear_regression\": {\"intercept_lr\": \"sgd\"}}]",
+     {"unknown class \"sgd\"", "Known: constant, inverse_scaling, optimal"}},
+    {"[{\"linear_regression\": {\"loss\": \"log\"}}]",
+     {"[0].linear_regression: loss is one for classifiers", "write squared"}},
+    {"[{\"logistic_regression\": {\"loss\": \"squared\"}}]", {"write log or hinge"}},
+    {"[{\"linear_regression\": {\"l1\": 1, \"optimizer\": \"ftrl_proximal\"}}]",
+     {"ftrl_proximal, which has an l1 of its own"}},
     {"[{\"knn_regressor\": {\"n_neighbors\": 0}}]", {"a whole number from 1 to 1000"}},
     {"[{\"knn_regressor\": {\"n_neighbors\": 2.5}}]", {"a whole number"}},
     {"[{\"knn_regressor\": {\"n_neighbors\": null}}]", {"a whole number"}},
@@ -192,9 +234,10 @@ static void test_monstrous(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_canonical), cmocka_unit_test(test_defaults_hash_alike),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_schema_refused),
-        cmocka_unit_test(test_registry),  cmocka_unit_test(test_monstrous),
+        cmocka_unit_test(test_canonical),           cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_defaults_hash_alike), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_schema_refused),      cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_monstrous),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Records what River predicts with whole families of classes, for tests/unit/learn/golden.h to replay.
+
+    python tests/golden/record_families.py        (with River 0.26.1; after record.py, whose stream it replays)
+
+Writes, beside itself:
+    families.json     each trace's family, pipeline, and what is fed to it
+    families.bin.gz   River's prediction, before it learned, of each 10th row of each trace, one trace behind the
+                      other, as doubles; of a classifier P(true), NaN where River says nothing
+    data-*.bin.gz     River's own data sets, in the form of stream.bin.gz (weights are 1)
+
+A classifier's label is whether a trip lasts longer than 700 s.
+"""
+
+import gzip
+import json
+import math
+import pathlib
+import struct
+
+import river
+from river import base, datasets, linear_model, optim, preprocessing
+from river.optim import losses, schedulers
+
+from record import NAMES, RIVER, stream
+
+HERE = pathlib.Path(__file__).parent
+EVERY = 10
+LONG = 700
+
+SCALER = "standard_scaler"
+LIN = "linear_regression"
+LOG = "logistic_regression"
+
+
+def scaled(model):
+    return preprocessing.StandardScaler() | model
+
+
+OPTIMIZERS = {
+    "sgd": ("sgd", lambda: optim.SGD()),
+    "momentum": ({"momentum": {"lr": 0.001}}, lambda: optim.Momentum(0.001)),
+    "ada_grad": ({"ada_grad": {"lr": 1}}, lambda: optim.AdaGrad(1.0)),
+    "adam": ("adam", lambda: optim.Adam()),
+    "rms_prop": ({"rms_prop": {"rho": 0.95}}, lambda: optim.RMSProp(rho=0.95)),
+    "ftrl_proximal": ({"ftrl_proximal": {"l1": 0.5, "alpha": 0.5}}, lambda: optim.FTRLProximal(l1=0.5, alpha=0.5)),
+}
+
+REGRESSION_LOSSES = {
+    "squared": ("squared", losses.Squared),
+    "absolute": ("absolute", losses.Absolute),
+    "huber": ({"huber": {"epsilon": 20}}, lambda: losses.Huber(20)),
+    "quantile": ({"quantile": {"alpha": 0.9}}, lambda: losses.Quantile(0.9)),
+    "epsilon_insensitive_hinge": (
+        {"epsilon_insensitive_hinge": {"eps": 5}}, lambda: losses.EpsilonInsensitiveHinge(5)),
+}
+
+BINARY_LOSSES = {
+    "log": ({"log": {"weight_pos": 2}}, lambda: losses.Log(weight_pos=2.0)),
+    "hinge": ({"hinge": {"threshold": 0.5}}, lambda: losses.Hinge(0.5)),
+}
+
+SCHEDULERS = {
+    "inverse": ({"inverse_scaling": {"learning_rate": 0.5, "power": 0.3}},
+                lambda: schedulers.InverseScaling(0.5, 0.3)),
+    "optimal": ({"optimal": {"alpha": 0.001}}, lambda: schedulers.Optimal(losses.Log(), 0.001)),
+}
+
+
+def linear_traces():
+    """(name, pipeline, River's, weighted)"""
+    for loss, (loss_json, make_loss) in REGRESSION_LOSSES.items():
+        for opt, (opt_json, make_opt) in OPTIMIZERS.items():
+            # The gradients of all but the squared loss are small: the intercept hurries to where the kinks are.
+            more = {} if loss == "squared" else {"intercept_init": 500, "intercept_lr": 5}
+            yield (f"linear {loss} {opt}", [SCALER, {LIN: {"loss": loss_json, "optimizer": opt_json, **more}}],
+                   scaled(linear_model.LinearRegression(optimizer=make_opt(), loss=make_loss(), **more)), False)
+    for loss, (loss_json, make_loss) in BINARY_LOSSES.items():
+        for opt, (opt_json, make_opt) in OPTIMIZERS.items():
+            yield (f"logistic {loss} {opt}", [SCALER, {LOG: {"loss": loss_json, "optimizer": opt_json}}],
+                   scaled(linear_model.LogisticRegression(optimizer=make_opt(), loss=make_loss())), True)
+    for name, (rate_json, make) in SCHEDULERS.items():
+        for opt, cls in (("sgd", optim.SGD), ("adam", optim.Adam)):
+            yield (f"logistic {name} {opt}",
+                   [SCALER, {LOG: {"optimizer": {opt: {"lr": rate_json}}, "intercept_lr": rate_json}}],
+                   scaled(linear_model.LogisticRegression(optimizer=cls(make()), intercept_lr=make())), False)
+    yield ("logistic l1", [SCALER, {LOG: {"l1": 0.01, "optimizer": {"sgd": {"lr": SCHEDULERS["inverse"][0]}}}}],
+           scaled(linear_model.LogisticRegression(l1=0.01, optimizer=optim.SGD(SCHEDULERS["inverse"][1]()))), True)
+    yield ("logistic l2 adam", [SCALER, {LOG: {"l2": 0.05, "optimizer": "adam", "clip_gradient": 0.3}}],
+           scaled(linear_model.LogisticRegression(l2=0.05, optimizer=optim.Adam(), clip_gradient=0.3)), True)
+    yield ("linear l2 momentum", [SCALER, {LIN: {"l2": 0.05, "optimizer": {"momentum": {"lr": 0.0005, "rho": 0.8}}}}],
+           scaled(linear_model.LinearRegression(l2=0.05, optimizer=optim.Momentum(0.0005, 0.8))), True)
+    for mode in (0, 1, 2):
+        # Unscaled: mode 0 makes 1e-8 of the last bit in which the scaler's root is not River's var ** 0.5.
+        yield (f"pa regressor {mode}", [{"pa_regressor": {"mode": mode, "C": 0.5, "eps": 3}}],
+               linear_model.PARegressor(mode=mode, C=0.5, eps=3), False)
+        yield (f"pa classifier {mode}", [SCALER, {"pa_classifier": {"mode": mode, "C": 0.1}}],
+               scaled(linear_model.PAClassifier(mode=mode, C=0.1)), False)
+    yield ("pa classifier no intercept", [SCALER, {"pa_classifier": {"learn_intercept": False}}],
+           scaled(linear_model.PAClassifier(learn_intercept=False)), False)
+
+
+FAMILIES = {"linear": linear_traces}
+
+
+def last_of(model):
+    return model[list(model.steps)[-1]] if hasattr(model, "steps") else model
+
+
+def predict(model, x, classifies):
+    if not classifies:
+        return float(model.predict_one(x))
+    p = model.predict_proba_one(x)
+    return float(p.get(True, 0.0)) if p else math.nan
+
+
+def record(family, name, pipeline, model, weighted, rows):
+    classifies = isinstance(last_of(model), base.Classifier)
+    predictions = []
+    error = 0.0
+    for i, (x, y, w) in enumerate(rows):
+        x = {k: v for k, v in zip(NAMES, x) if not math.isnan(v)}
+        y = y > LONG if classifies else y
+        p = predict(model, x, classifies)
+        if i % EVERY == 0:
+            predictions.append(p)
+        error += abs(y - p) if not math.isnan(p) else 0
+        model.learn_one(x, y, **({"w": w} if weighted else {}))
+    print(f"{family:14} {name:44} mean absolute error {error / len(rows):10.4f}")
+    return {"family": family, "name": name, "pipeline": pipeline, "weighted": weighted}, predictions
+
+
+def write(name, data):
+    (HERE / name).write_bytes(gzip.compress(data, compresslevel=9, mtime=0))
+
+
+def write_data(name, dataset):
+    rows = list(dataset)
+    names = list(rows[0][0])
+    data = struct.pack("<QQ", len(rows), len(names))
+    for x, y in rows:
+        data += struct.pack(f"<{len(names) + 2}d", *(float(x[k]) for k in names), float(y), 1.0)
+    write(f"data-{name}.bin.gz", data)
+
+
+def main():
+    if river.__version__ != RIVER:
+        raise SystemExit(f"River {river.__version__}: the traces are those of {RIVER}")
+    rows = list(stream())
+    traces, predictions = [], []
+    for family, make in FAMILIES.items():
+        for trace in make():
+            described, recorded = record(family, *trace, rows)
+            traces.append(described)
+            predictions += recorded
+    lines = ",\n".join("  " + json.dumps(t) for t in traces)
+    head = json.dumps({"river": river.__version__, "every": EVERY, "long": LONG})[:-1]
+    (HERE / "families.json").write_text(f'{head}, "traces": [\n{lines}\n]}}\n')
+    write("families.bin.gz", struct.pack(f"<{len(predictions)}d", *predictions))
+    write_data("phishing", datasets.Phishing())
+    write_data("bananas", datasets.Bananas())
+    write_data("trump", datasets.TrumpApproval())
+    write_data("chick", datasets.ChickWeights())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+/* What the tests against River's recorded traces share: reading them, and replaying whole families.
+ */
+#ifndef OXBOW_TESTS_LEARN_GOLDEN_H
+#define OXBOW_TESTS_LEARN_GOLDEN_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "learn/explain.h"
+#include "learn/model.h"
+
+#define GOLDEN           OXBOW_SOURCE_DIR "/tests/golden/"
+#define GOLDEN_TOLERANCE 1e-9
+
+/* Reads a file, compressed or not; false when it is not there. */
+static inline bool golden_file(const char *path, struct buf *out)
+{
+    gzFile file = gzopen(path, "rb");
+    int n;
+
+    if (!file)
+        return false;
+    do {
+        n = gzread(file, buf_reserve(out, 65536), 65536);
+        assert_true(n >= 0);
+        out->len += (size_t)n;
+    } while (n > 0);
+    gzclose(file);
+    buf_byte(out, '\0');
+    out->len--;
+    return true;
+}
+
+/* Rows as record.py writes them. */
+struct golden_rows {
+    struct buf bytes;
+    size_t n;
+    size_t width; /* features; then label and weight */
+    const double *rows;
+};
+
+static inline void golden_open(struct golden_rows *rows, const char *path)
+{
+    uint64_t head[2];
+
+    memset(rows, 0, sizeof(*rows));
+    assert_true(golden_file(path, &rows->bytes));
+    memcpy(head, rows->bytes.data, sizeof(head));
+    rows->n = (size_t)head[0];
+    rows->width = (size_t)head[1];
+    rows->rows = (const double *)(const void *)(rows->bytes.data + sizeof(head));
+    assert_int_equal(rows->bytes.len, sizeof(head) + rows->n * (rows->width + 2) * 8);
+}
+
+static inline const double *golden_row(const struct golden_rows *rows, size_t i)
+{
+    return rows->rows + i * (rows->width + 2);
+}
+
+static inline struct schema *golden_schema(size_t n)
+{
+    struct schema *schema = schema_new();
+    char name[32];
+
+    for (size_t i = 0; i < n; i++) {
+        snprintf(name, sizeof(name), "feature_%zu", i);
+        assert_int_equal(schema_add(schema, name, FEATURE_NUMERIC, NULL), 0);
+    }
+    return schema;
+}
+
+static inline struct model *golden_model(const struct json_value *pipeline,
+                                         const struct schema *schema)
+{
+    char *text = mem_strndup(pipeline->text, pipeline->len);
+    struct err err = {0};
+    struct model *m = model_new(text, schema, &err);
+
+    if (!m)
+        fail_msg("%s: %s", text, err.text);
+    free(text);
+    return m;
+}
+
+/* A trace of families.json; `theirs` has each `every`-th prediction. */
+struct golden_trace {
+    const char *name;
+    bool weighted;
+    double long_is; /* labels above are positive */
+    size_t every;
+    const double *theirs;
+};
+
+static inline void golden_explain(const struct model *m, const double *x, double p)
+{
+    struct explanation ex = EXPLANATION_INIT;
+    struct err err = {0};
+
+    if (model_explain(m, x, &ex, &err)) {
+        assert_int_equal(err.code, ERR_UNSUPPORTED);
+        return;
+    }
+    double total = explanation_total(&ex);
+
+    explanation_release(&ex);
+    if (!(isnan(p) && isnan(total)))
+        assert_true(fabs(total - p) <= GOLDEN_TOLERANCE * fmax(1, fabs(p)));
+}
+
+/* The largest difference, relative to max(1, |River's|); fails beyond the tolerance. */
+static inline double golden_replay(struct model *m, const struct golden_rows *rows,
+                                   const struct golden_trace *trace)
+{
+    double largest = 0;
+
+    for (size_t i = 0; i < rows->n; i++) {
+        const double *row = golden_row(rows, i);
+        double y = row[rows->width];
+
+        if (model_kind(m) == MODEL_CLASSIFIER)
+            y = y > trace->long_is;
+        if (i % trace->every == 0) {
+            double p = model_predict_one(m, row);
+            double theirs = trace->theirs[i / trace->every];
+            double difference = fabs(p - theirs) / fmax(1, fabs(theirs));
+
+            if (isnan(p) && isnan(theirs))
+                difference = 0;
+            if (!(difference <= GOLDEN_TOLERANCE))
+                fail_msg("%s, row %zu: %.17g, River has %.17g", trace->name, i, p, theirs);
+            largest = fmax(largest, difference);
+            golden_explain(m, row, p);
+        }
+        model_learn_one(m, row, y, trace->weighted ? row[rows->width + 1] : 1);
+    }
+    return largest;
+}
+
+static inline double golden_number(const struct json_value *object, const char *name)
+{
+    struct json_value value;
+    double v;
+
+    assert_true(json_get(object, name, &value));
+    assert_true(json_number(&value, &v));
+    return v;
+}
+
+/* Replays all traces of one family of families.json; there are at least so many. */
+static inline void golden_family(const char *family, size_t at_least)
+{
+    struct buf text = BUF_INIT;
+    struct buf predictions = BUF_INIT;
+    struct golden_rows rows;
+    struct json_value root;
+    struct json_value traces;
+    struct json_value item;
+    struct json_value value;
+    struct json_iter it;
+    double largest = 0;
+    size_t at = 0;
+    size_t n = 0;
+
+    assert_true(golden_file(GOLDEN "families.json", &text));
+    assert_true(golden_file(GOLDEN "families.bin.gz", &predictions));
+    assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
+    golden_open(&rows, GOLDEN "stream.bin.gz");
+    struct schema *schema = golden_schema(rows.width);
+    struct golden_trace trace = {
+        .long_is = golden_number(&root, "long"),
+        .every = (size_t)golden_number(&root, "every"),
+    };
+    size_t kept = (rows.n + trace.every - 1) / trace.every;
+
+    assert_true(json_get(&root, "traces", &traces));
+    json_iter_init(&it, &traces);
+    for (; json_next_element(&it, &item); at += kept) {
+        struct buf name = BUF_INIT;
+
+        assert_true(json_get(&item, "family", &value));
+        if (!json_is(&value, family, strlen(family)))
+            continue;
+        assert_true(json_get(&item, "name", &value) && json_string(&value, &name));
+        assert_true(json_get(&item, "weighted", &value));
+        trace.name = buf_str(&name);
+        trace.weighted = value.type == JSON_TRUE;
+        assert_true((at + kept) * sizeof(double) <= predictions.len);
+        trace.theirs = (const double *)(const void *)predictions.data + at;
+        assert_true(json_get(&item, "pipeline", &value));
+        struct model *m = golden_model(&value, schema);
+
+        double difference = golden_replay(m, &rows, &trace);
+
+        print_message("  %s: largest difference %.3g\n", trace.name, difference);
+        largest = fmax(largest, difference);
+        model_free(m);
+        buf_release(&name);
+        n++;
+    }
+    assert_int_equal(at * sizeof(double), predictions.len);
+    assert_true(n >= at_least);
+    print_message("  %s: %zu traces, largest difference %.3g\n", family, n, largest);
+    schema_free(schema);
+    buf_release(&rows.bytes);
+    buf_release(&predictions);
+    buf_release(&text);
+}
+
+/* One of River's own data sets, each row predicted and then learned. */
+struct golden_scores {
+    double n;
+    double right;   /* labels that River's argmax hits */
+    double unknown; /* rows without a prediction */
+    double mae;
+};
+
+static inline struct golden_scores golden_data(const char *set, const char *pipeline)
+{
+    struct golden_scores scores = {0};
+    struct golden_rows rows;
+    struct buf path = BUF_INIT;
+    struct err err = {0};
+
+    buf_printf(&path, GOLDEN "data-%s.bin.gz", set);
+    golden_open(&rows, path.data);
+    struct schema *schema = golden_schema(rows.width);
+    struct model *m = model_new(pipeline, schema, &err);
+
+    if (!m)
+        fail_msg("%s: %s", pipeline, err.text);
+    for (size_t i = 0; i < rows.n; i++) {
+        const double *row = golden_row(&rows, i);
+        double y = row[rows.width];
+        double p = model_predict_one(m, row);
+
+        if (isnan(p)) {
+            scores.unknown += 1;
+        } else {
+            scores.n += 1;
+            scores.right += (model_label(p) ? 1 : 0) == y;
+            scores.mae += (fabs(y - p) - scores.mae) / scores.n;
+        }
+        model_learn_one(m, row, y, 1);
+    }
+    model_free(m);
+    schema_free(schema);
+    buf_release(&rows.bytes);
+    buf_release(&path);
+    return scores;
+}
+
+#endif
