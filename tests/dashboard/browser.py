@@ -211,10 +211,10 @@ class Page:
     def heap(self):
         """Bytes in use after a forced collection."""
         sizes = []
-        for _ in range(5):  # some of it is let go between two tasks only
+        for _ in range(8):  # some of it is let go between two tasks only
             self("HeapProfiler.collectGarbage")
             sizes.append(self("Runtime.getHeapUsage")["usedSize"])
-            time.sleep(.1)
+            time.sleep(.2)
         return min(sizes)
 
     def hide(self, hidden):

@@ -522,7 +522,6 @@ def test_memory(bench):
     """The heap after a collection: at minute 65 at most 1.1 times that at minute 5; without --long, at minute 15."""
     first, last = (300, 3900) if LONG else (300, 900)
     server = bench.serve(load=1000, accelerate=65)
-    begin = server.world.t
     # Without the compiler: what it makes of a page that is run 65 times too fast grows for a minute, and is no data.
     other = browser.Browser("--js-flags=--jitless")
     bench.open.append(other)
@@ -533,7 +532,8 @@ def test_memory(bench):
         bench.browser = mine
     page.wait("document.querySelectorAll('.chart').length === 11", "all charts")
     page.js("tour()")
-    heaps = []
+    page.wait("[...document.querySelectorAll('.chart .plot')].every((p) => p.querySelector('canvas').height > 1)", "all of them drawn")
+    begin, heaps = server.world.t, []
     for at in (first, last):
         page.wait(f"(async () => {STORE}.tick?.time_ms >= {server.world.wall(begin + at)})()", f"synthetic second {at}", 300)
         heaps.append(page.heap())

@@ -54,14 +54,19 @@ def live(page):
     page.wait(f"(async () => {STORE}.curve.time.length > 5)()", "curves")
 
 
+def learned(world, key):
+    """The row of the learning queue, or None."""
+    result = world.run("tail", "learning-queue", "--from", "oldest", "--count", world.ledger().get("outcomes_emitted", 1), "--json")
+    rows = [json.loads(line)["value"] for line in result.stdout.splitlines()]
+    return next((r for r in (json.loads(v) if isinstance(v, str) else v for v in rows) if r["trip_id"] == key), None)
+
+
 def drawers(page, world):
     """A trip's drawer says what the learning queue says, and why; a model's lists its versions."""
     key = ask(page, "store.latest[0].key")
     page.js(f"location.hash = '#/request/{key}'")
     page.wait("document.querySelector('.waterfall')", "the contributions")
-    result = world.run("tail", "learning-queue", "--from", "oldest", "--count", world.ledger()["outcomes_emitted"], "--json")
-    rows = [json.loads(line)["value"] for line in result.stdout.splitlines()]
-    row = next(r for r in (json.loads(v) if isinstance(v, str) else v for v in rows) if r["trip_id"] == key)
+    row = wait_for(lambda: learned(world, key), f"{key} in the learning queue")
     details = page.js(f"fetch('/api/requests/{key}').then((r) => r.json())")
     check(abs(details["label"] - row["duration"]) < 1e-3, f"{details['label']} is {row['duration']}")
     for model in row["predictions"]:
