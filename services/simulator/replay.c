@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "simulator/csv.h"
+#include "csv/csv.h"
 
 #define KEY_MAX   1024 /* bytes */
 #define BAD_NAMED 10   /* lines that are named in the log */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "simulator/csv.h"
+#include "csv/csv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "simulator/csv.h"
+#include "csv/csv.h"
 
 /* Every line as `number[field|field]`, a refused one as `number!`. */
 static void render(struct csv *csv, struct buf *out)
@@ -46,6 +46,28 @@ static void expect(const char *text, const char *rendered)
 
     render(csv, &out);
     assert_string_equal(buf_str(&out), rendered);
+    buf_release(&out);
+    csv_close(csv);
+}
+
+/* Semicolons separate when the first line has more of them; a comma is then as any other. */
+static void test_semicolons(void **state)
+{
+    static const char text[] = "\"a,b,c\";d\r\n1,5;\"2;3\"\r\n4,5\n";
+    struct csv *csv = csv_open_memory(text, sizeof(text) - 1);
+    struct buf out = BUF_INIT;
+
+    (void)state;
+    csv_guess_separator(csv);
+    render(csv, &out);
+    assert_string_equal(buf_str(&out), "1[a,b,c|d]2[1,5|2;3]3[4,5]");
+    buf_clear(&out);
+    csv_close(csv);
+
+    csv = csv_open_memory("a,b;c\n1,2", 9);
+    csv_guess_separator(csv);
+    render(csv, &out);
+    assert_string_equal(buf_str(&out), "1[a|b;c]2[1|2]");
     buf_release(&out);
     csv_close(csv);
 }
@@ -204,10 +226,15 @@ static void test_missing_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),      cmocka_unit_test(test_quotes),
-        cmocka_unit_test(test_bad_quotes), cmocka_unit_test(test_bad_quote_is_named),
-        cmocka_unit_test(test_huge_lines), cmocka_unit_test(test_many_fields),
-        cmocka_unit_test(test_gzip),       cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_semicolons),
+        cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_bad_quotes),
+        cmocka_unit_test(test_bad_quote_is_named),
+        cmocka_unit_test(test_huge_lines),
+        cmocka_unit_test(test_many_fields),
+        cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_missing_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,17 +1,17 @@
 /*
  * Reads CSV, plain or gzipped, a line at a time.
  *
- * Fields are separated by commas; a field in double quotes may hold commas, and
- * a quote written twice. Lines end with LF or CRLF, the last one may lack its
- * end; empty lines are passed over, a byte order mark too. A field does not go
- * on over lines, so that a quote that is never closed costs one line and not
- * the rest of the file.
+ * Fields are separated by commas, or by semicolons where csv_guess_separator()
+ * was called and the first line has more of them than commas; a field in double
+ * quotes may hold separators, and a quote written twice. Lines end with LF or CRLF, the last one
+ * may lack its end; empty lines are passed over, a byte order mark too. A field does not go on over
+ * lines, so that a quote that is never closed costs one line and not the rest of the file.
  *
  * A line that cannot be read is an error that names its number and column; the
  * next call goes on with the line after it.
  */
-#ifndef OXBOW_SIMULATOR_CSV_H
-#define OXBOW_SIMULATOR_CSV_H
+#ifndef OXBOW_CSV_CSV_H
+#define OXBOW_CSV_CSV_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +33,9 @@ struct csv *csv_open(const char *path, struct err *err) MUST_CHECK;
 /* Reads (plain) bytes instead, which must stay as long as the reader. */
 struct csv *csv_open_memory(const char *data, size_t len);
 void csv_close(struct csv *csv); /* NULL is fine */
+
+/* Before the first line is read: commas or semicolons, by what the first line has more of. */
+void csv_guess_separator(struct csv *csv);
 
 /*
  * 1 and the fields of the next line, valid until the next call; 0 at the end; ERR_INVALID for a

@@ -1,5 +1,5 @@
 /* CSV: a window of bytes over the file, lines cut out of it, fields unquoted in place. */
-#include "simulator/csv.h"
+#include "csv/csv.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -21,6 +21,8 @@ struct csv {
     size_t start; /* of the bytes not yet given */
     size_t end;
     uint64_t line;
+    char separator;
+    bool is_guessing; /* the separator is to be found in the first line */
     struct csv_field field[CSV_FIELDS_MAX];
 };
 
@@ -29,6 +31,7 @@ static struct csv *csv_new(void)
     struct csv *csv = mem_zalloc(1, sizeof(*csv));
 
     csv->window = mem_alloc(WINDOW + 1);
+    csv->separator = ',';
     return csv;
 }
 
@@ -65,6 +68,11 @@ void csv_close(struct csv *csv)
         gzclose(csv->file);
     free(csv->window);
     free(csv);
+}
+
+void csv_guess_separator(struct csv *csv)
+{
+    csv->is_guessing = true;
 }
 
 uint64_t csv_line(const struct csv *csv)
@@ -147,25 +155,26 @@ static int next_line(struct csv *csv, char **ret, size_t *ret_len, struct err *e
 }
 
 /*
- * Takes one field that begins at *at, unquoting it in place; *at goes behind the comma, or to NULL
- * at the end of the line. False: malformed, at *ret_bad.
+ * Takes one field that begins at *at, unquoting it in place; *at goes behind the separator, or to
+ * NULL at the end of the line. False: malformed, at *ret_bad.
  */
-static bool take_field(char **at, char *end, struct csv_field *ret, const char **ret_bad)
+static bool take_field(char separator, char **at, char *end, struct csv_field *ret,
+                       const char **ret_bad)
 {
     char *from = *at;
     char *to = from;
     char *p = from;
 
     if (p == end || *p != '"') {
-        char *comma = memchr(p, ',', (size_t)(end - p));
-        char *stop = comma ? comma : end;
+        char *next = memchr(p, separator, (size_t)(end - p));
+        char *stop = next ? next : end;
         char *quote = memchr(p, '"', (size_t)(stop - p));
         *ret_bad = quote;
         if (quote)
             return false;
         *ret = (struct csv_field){from, (size_t)(stop - from)};
         *stop = '\0';
-        *at = comma ? comma + 1 : NULL;
+        *at = next ? next + 1 : NULL;
         return true;
     }
 
@@ -178,12 +187,27 @@ static bool take_field(char **at, char *end, struct csv_field *ret, const char *
         *to++ = *p;
     }
     *ret_bad = p;
-    if (p != end && *p != ',')
+    if (p != end && *p != separator)
         return false;
     *at = p == end ? NULL : p + 1;
     *to = '\0';
     *ret = (struct csv_field){from, (size_t)(to - from)};
     return true;
+}
+
+/* Semicolons, when there are more of them than commas outside of quotes. */
+static char guess(const char *text, size_t len)
+{
+    size_t commas = 0;
+    size_t semicolons = 0;
+    bool is_quoted = false;
+
+    for (size_t i = 0; i < len; i++) {
+        is_quoted = is_quoted != (text[i] == '"');
+        commas += !is_quoted && text[i] == ',';
+        semicolons += !is_quoted && text[i] == ';';
+    }
+    return semicolons > commas ? ';' : ',';
 }
 
 int csv_next(struct csv *csv, const struct csv_field **ret, size_t *ret_n, struct err *err)
@@ -201,13 +225,18 @@ int csv_next(struct csv *csv, const struct csv_field **ret, size_t *ret_n, struc
         }
     } while (len == 0);
 
+    if (csv->is_guessing) {
+        csv->separator = guess(text, len);
+        csv->is_guessing = false;
+    }
+
     size_t n = 0;
     for (char *at = text; at; n++) {
         const char *bad;
         if (n == CSV_FIELDS_MAX)
             return err_set(err, ERR_INVALID, "line %llu: more than %d fields",
                            (unsigned long long)csv->line, CSV_FIELDS_MAX);
-        if (!take_field(&at, text + len, &csv->field[n], &bad))
+        if (!take_field(csv->separator, &at, text + len, &csv->field[n], &bad))
             return err_set(err, ERR_INVALID, "line %llu, column %zu: a quote in the wrong place",
                            (unsigned long long)csv->line, (size_t)(bad - text) + 1);
     }
