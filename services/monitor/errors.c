@@ -143,6 +143,35 @@ double errors_at(const struct errors *e, size_t i, size_t model)
     return errors_of(e, number(e, i))[model];
 }
 
+/* ---- Keeping ---- */
+
+void errors_save(const struct errors *e, size_t max, struct buf *out)
+{
+    size_t kept = errors_kept(e);
+
+    for (size_t i = kept > max ? kept - max : 0; i < kept; i++) {
+        buf_append(out, errors_row(e, i), sizeof(struct errors_row));
+        buf_append(out, errors_of(e, number(e, i)), e->n_models * sizeof(double));
+    }
+}
+
+bool errors_load(struct errors *e, const void *data, size_t len)
+{
+    size_t size = sizeof(struct errors_row) + e->n_models * sizeof(double);
+    double *error = mem_zalloc(e->n_models + 1, sizeof(*error));
+    bool is_good = len % size == 0;
+
+    for (size_t at = 0; is_good && at < len; at += size) {
+        struct errors_row row;
+
+        memcpy(&row, (const char *)data + at, sizeof(row));
+        memcpy(error, (const char *)data + at + sizeof(row), e->n_models * sizeof(*error));
+        errors_add(e, &row, error);
+    }
+    free(error);
+    return is_good;
+}
+
 /* ---- Means ---- */
 
 void errors_mean_add(struct errors_mean *m, double absolute)

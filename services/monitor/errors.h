@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 #define ERRORS_KEPT_MIN   10000   /* rows kept for the bars, however small the window */
 #define ERRORS_CELLS_MAX  4000000 /* errors kept in all: above it the window is cut */
 #define ERRORS_SLICES_MAX 8       /* boolean and categorical features that are kept beside them */
@@ -52,6 +54,11 @@ void errors_score(const struct errors *e, size_t model, struct errors_score *ret
 size_t errors_kept(const struct errors *e);
 const struct errors_row *errors_row(const struct errors *e, size_t i);
 double errors_at(const struct errors *e, size_t i, size_t model);
+
+/* For keeping the newest rows over a restart, at most `max`. False when `data` is not what was
+ * saved of as many models; nothing is added then. */
+void errors_save(const struct errors *e, size_t max, struct buf *out);
+bool errors_load(struct errors *e, const void *data, size_t len);
 
 /*
  * Mean absolute error and its 95 % interval over any set of rows: zero-initialise, add, ask.

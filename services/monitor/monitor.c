@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "monitor/monitor_internal.h"
 
-#define OUTAGE_MS 10000 /* without a point: an outage worth a mark */
+#define OUTAGE_MS    10000 /* without a point: an outage worth a mark */
+#define ERRORS_SAVED 1000  /* labelled rows that are kept over a restart */
 
 const char *monitor_topic(const struct task *task, enum monitor_topic topic)
 {
@@ -392,6 +393,38 @@ void monitor_restore_places(struct monitor *m, const void *data, size_t len)
     pthread_mutex_lock(&m->lock);
     m->places = loaded;
     pthread_mutex_unlock(&m->lock);
+}
+
+/* What saved errors are of: the names of the models, in order. */
+static void write_owners(const struct monitor *m, struct buf *out)
+{
+    for (size_t i = 0; i < m->task->n_models; i++)
+        buf_printf(out, "%s\n", m->task->models[i].name);
+    for (size_t i = 0; i < m->n_slices; i++)
+        buf_printf(out, "%s,", m->slice_name[i]);
+    buf_byte(out, '\0');
+}
+
+void monitor_save_errors(struct monitor *m, struct buf *ret)
+{
+    pthread_mutex_lock(&m->lock);
+    write_owners(m, ret);
+    errors_save(m->errors, ERRORS_SAVED, ret);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void monitor_restore_errors(struct monitor *m, const void *data, size_t len)
+{
+    struct buf owners = BUF_INIT;
+
+    write_owners(m, &owners);
+    if (len >= owners.len && memcmp(data, owners.data, owners.len) == 0) {
+        pthread_mutex_lock(&m->lock);
+        if (errors_load(m->errors, (const char *)data + owners.len, len - owners.len))
+            monitor_judge(m);
+        pthread_mutex_unlock(&m->lock);
+    }
+    buf_release(&owners);
 }
 
 /* ---- Models ---- */

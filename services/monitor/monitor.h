@@ -99,6 +99,10 @@ void monitor_resume(struct monitor *m, int64_t now_ms);
 uint64_t monitor_new_marks(struct monitor *m, uint64_t from, struct buf *ret);
 void monitor_save_places(struct monitor *m, struct buf *ret);
 void monitor_restore_places(struct monitor *m, const void *data, size_t len);
+/* The newest labelled rows, so that scores go on where they were. They are of the task's models:
+ * put back into a task of others, they are left out. */
+void monitor_save_errors(struct monitor *m, struct buf *ret);
+void monitor_restore_errors(struct monitor *m, const void *data, size_t len);
 
 /* What goes out: each appends a whole JSON answer */
 

@@ -13,7 +13,7 @@
 #include "monitor/text.h"
 
 #define TIDY_MS   60000 /* between two removals of old points */
-#define PLACES_MS 10000 /* between two saves of the map */
+#define PLACES_MS 10000 /* between two saves of the map and of the newest errors */
 
 static const char TABLES[] =
     "CREATE TABLE IF NOT EXISTS kept(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
@@ -294,15 +294,18 @@ void recorder_commit(struct recorder *r, struct monitor *m, int64_t now_ms)
     add_series(r, m);
     add_marks(r, m);
     if (now_ms - r->placed_ms >= PLACES_MS) {
-        struct buf places = BUF_INIT;
+        struct buf places = BUF_INIT, errors = BUF_INIT;
         char incarnation[UUID_TEXT_LEN + 1];
 
         monitor_save_places(m, &places);
         if (places.len)
             recorder_put(r, "places", places.data, places.len);
+        monitor_save_errors(m, &errors);
+        recorder_put(r, "errors", errors.data, errors.len);
         monitor_incarnation(m, incarnation);
         recorder_put(r, "incarnation", incarnation, strlen(incarnation));
         buf_release(&places);
+        buf_release(&errors);
         r->placed_ms = now_ms;
     }
     if (r->in_transaction && now_ms - r->tidied_ms >= TIDY_MS) {
@@ -445,8 +448,7 @@ static void restore_marks(struct recorder *r, struct monitor *m)
 
 void recorder_restore(struct recorder *r, struct monitor *m, int64_t now_ms)
 {
-    struct buf places = BUF_INIT;
-    struct buf incarnation = BUF_INIT;
+    struct buf places = BUF_INIT, errors = BUF_INIT, incarnation = BUF_INIT;
 
     if (!r->db)
         return;
@@ -457,7 +459,10 @@ void recorder_restore(struct recorder *r, struct monitor *m, int64_t now_ms)
         monitor_restore_places(m, places.data, places.len);
     if (recorder_get(r, "incarnation", &incarnation) && uuid_valid(buf_str(&incarnation)))
         monitor_begin(m, buf_str(&incarnation), now_ms);
+    if (recorder_get(r, "errors", &errors))
+        monitor_restore_errors(m, errors.data, errors.len);
     buf_release(&places);
+    buf_release(&errors);
     buf_release(&incarnation);
     monitor_resume(m, now_ms);
 }

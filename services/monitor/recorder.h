@@ -1,6 +1,6 @@
 /*
  * What the monitor keeps over a restart, in <data_dir>/monitor.db (SQLite):
- * curves, marks, the map, and what others put there by name. Writes gather in
+ * curves, marks, the map, the newest errors, and what others put there by name. Writes gather in
  * one transaction, which recorder_commit() ends once a second, so a kill loses
  * at most that second.
  *

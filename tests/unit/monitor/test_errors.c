@@ -107,6 +107,37 @@ static void test_no_residue(void **state)
     errors_free(e);
 }
 
+/* Saved rows give the same scores; those of other models are refused. */
+static void test_keep(void **state)
+{
+    struct errors *e = errors_new(2, WINDOW), *again = errors_new(2, WINDOW);
+    struct errors *other = errors_new(3, WINDOW);
+    struct errors_score a, b;
+    struct buf out = BUF_INIT;
+
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        struct errors_row row = {.label = i, .event_ms = i};
+        double error[2] = {i, i % 3 ? -i : (double)NAN};
+
+        errors_add(e, &row, error);
+    }
+    errors_save(e, 101, &out);
+    assert_true(errors_load(again, out.data, out.len) && errors_kept(again) == 101);
+    assert_true(errors_row(again, 100)->label == 199);
+    for (size_t k = 0; k < 2; k++) {
+        errors_score(e, k, &a);
+        errors_score(again, k, &b);
+        assert_true(a.n == b.n && a.mae == b.mae && a.bias == b.bias);
+    }
+    assert_false(errors_load(other, out.data, out.len));
+    assert_int_equal(errors_kept(other), 0);
+    buf_release(&out);
+    errors_free(e);
+    errors_free(again);
+    errors_free(other);
+}
+
 /* A window that would take gigabytes is cut. */
 static void test_bound(void **state)
 {
@@ -200,9 +231,9 @@ static void test_verdict(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_window),  cmocka_unit_test(test_no_residue),
-        cmocka_unit_test(test_bound),   cmocka_unit_test(test_mean),
-        cmocka_unit_test(test_verdict),
+        cmocka_unit_test(test_window), cmocka_unit_test(test_no_residue),
+        cmocka_unit_test(test_keep),   cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_mean),   cmocka_unit_test(test_verdict),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

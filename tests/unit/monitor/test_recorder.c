@@ -82,6 +82,21 @@ static void seconds(struct recorder *r, struct monitor *m, int64_t from_ms, int 
     buf_release(&tick);
 }
 
+/* A labelled row; both models are 5 off. */
+static void label(struct monitor *m, int seq)
+{
+    char key[16], value[400];
+    int len = snprintf(value, sizeof(value),
+                       "{\"seq\":%d,\"trip_id\":\"k%d\",\"duration\":10,\"features\":{\"a\":1},"
+                       "\"predictions\":{\"one\":{\"value\":15},\"two\":{\"value\":5}}}",
+                       seq, seq);
+    struct bus_msg msg = {.topic = "learning-queue", .key = key, .value = value};
+
+    msg.key_len = (size_t)snprintf(key, sizeof(key), "k%d", seq);
+    msg.value_len = (size_t)len;
+    monitor_messages(m, &msg, 1, 0);
+}
+
 static void mark(struct monitor *m, const char *text, int64_t time_ms)
 {
     struct mark of = {.kind = (char[]){"restart"},
@@ -116,6 +131,8 @@ static void test_restart(void **state)
     warning[0] = '\0';
     recorder_restore(r, m, now_ms - 200000);
     monitor_begin(m, "11111111-1111-4111-8111-111111111111", now_ms - 200000);
+    for (int i = 1; i <= 1500; i++)
+        label(m, i);
     seconds(r, m, now_ms - 200000, 60);
     mark(m, "it \"died\"", now_ms - 150000);
     recorder_put(r, "other", "\0bytes", 6);
@@ -144,6 +161,12 @@ static void test_restart(void **state)
     char id[UUID_TEXT_LEN + 1];
     monitor_incarnation(m, id);
     assert_string_equal(id, "11111111-1111-4111-8111-111111111111");
+    struct buf snapshot = BUF_INIT;
+    uint64_t id_of;
+    monitor_write_snapshot(m, &snapshot, &id_of);
+    assert_non_null(strstr(snapshot.data, "\"window\":{\"n\":1000,\"mae\":5,\"low\":5,\"high\":5,"
+                                          "\"rmse\":5,\"bias\":-5}"));
+    buf_release(&snapshot);
     assert_true(recorder_get(r, "other", &blob) && blob.len == 6);
     assert_false(recorder_get(r, "another", &blob));
     assert_string_equal(warning, "");
