@@ -1,6 +1,7 @@
 /* Bars with whiskers for one model, and the histogram of errors for all of them. Their tips are
  * Chart.js's; by keyboard and for screen readers there is the table. */
 import { ChartCard, colour } from "./chart_card.js";
+import { number } from "./format.js";
 import { look } from "./store.js";
 
 const charts = new Set();
@@ -17,12 +18,19 @@ function tooltip(callbacks) {
     };
 }
 
-function yAxis(format, title) {
+function yAxis(format) {
     return {
-        beginAtZero: true, grace: "6%", grid: { drawBorder: false, drawTicks: false }, title,
+        beginAtZero: true, grace: "6%", grid: { drawBorder: false, drawTicks: false },
         afterFit: (s) => { s.width = 48; },
-        ticks: { font: font(), padding: 6, maxTicksLimit: 5, callback: (v) => format(v) },
+        ticks: { font: font(), padding: 6, maxTicksLimit: 5, includeBounds: false, callback: (v) => format(v) },
     };
+}
+
+/* The axis follows the bars that are no guess. */
+function top(values) {
+    const known = values.filter((v) => v !== null && v !== undefined);
+
+    return known.length ? Math.max(...known) * 1.06 : undefined;
 }
 
 const whiskers = {
@@ -31,8 +39,12 @@ const whiskers = {
         const { ctx, scales } = chart;
         const bars = chart.canvas.card.bars || [];
         const elements = chart.getDatasetMeta(0).data;
+        const area = chart.chartArea;
 
         ctx.save();
+        ctx.beginPath();
+        ctx.rect(area.left, area.top, area.right - area.left, area.bottom - area.top);
+        ctx.clip();
         ctx.lineWidth = 1;
         bars.forEach((b, i) => {
             const box = elements[i];
@@ -105,8 +117,8 @@ export class BarChart extends ChartCard {
             backgroundColor: given.bars.map((b) => (b.n < FEW ? "transparent" : `${fill}66`)),
             maxBarThickness: 36, categoryPercentage: 0.86, barPercentage: 0.9,
         }];
-        this.chart.options.scales.y.suggestedMax = Math.max(...given.bars.map((b) => b.high ?? b.mae ?? 0),
-            ...(given.baseline || []).map((b) => b.mae ?? 0));
+        this.chart.options.scales.y.max = top([...given.bars.map((b) => (b.n < FEW ? null : b.high)),
+            ...(given.baseline || []).map((b) => (b.n < FEW ? null : b.mae))]);
         this.chart.update("none");
     }
 
@@ -129,7 +141,7 @@ export class BarChart extends ChartCard {
                         grid: { display: false, drawBorder: false },
                         ticks: { font: font(), maxRotation: 0, autoSkipPadding: 10, padding: 2 },
                     },
-                    y: yAxis(o.format),
+                    y: yAxis(number),
                 },
             },
         });

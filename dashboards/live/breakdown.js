@@ -16,10 +16,10 @@ let charts = [];
 let features = "";
 
 const format = (v) => value(v, unit());
-const shown = () => (chosen && store.models.includes(chosen) ? chosen : leader());
+let shown = null;       // the model of all bars
 
 function slice(part) {
-    const name = shown();
+    const name = shown;
     const of = part?.(data);
 
     if (!of || !name || !of.models[name])
@@ -99,6 +99,8 @@ function bar(id, title, def, axis, span, part) {
     return new BarChart($("breakdown"), { id, title, def, axis, span, height: 190, format, bars: () => slice(part) });
 }
 
+const titled = (text) => (unit() ? `${text}, ${unit()}` : text);
+
 function build() {
     const list = Object.keys(data?.features || {});
 
@@ -106,18 +108,18 @@ function build() {
         chart.root.remove();
     charts = [
         new FreeChart($("breakdown"), {
-            id: "errors", title: `Signed errors${unit() ? `, ${unit()}` : ""}`, def: "errors", span: "span4", height: 190, config: histogram,
+            id: "errors", title: titled("Signed errors"), def: "errors", span: "span4", height: 190, config: histogram,
             data: () => ({
                 heads: ["from", "to", ...store.models],
                 rows: data ? data.errors[store.models[0]].map((_, i) => [data.error_bounds[i - 1] ?? null, data.error_bounds[i] ?? null, ...store.models.map((m) => data.errors[m]?.[i])]) : [],
             }),
         }),
-        bar("by-label", `MAE by ${store.task.label || "true answer"}`, "label", store.task.label || "label", "span4", (d) => d?.label),
-        bar("by-hour", "MAE by hour of day", "hour", "hour", "span4", (d) => d?.hour),
-        bar("by-weekday", "MAE by weekday", "weekday", "weekday", "span4", (d) => d?.weekday),
-        ...list.map((f) => bar(`by-${f}`, `MAE by ${f}`, "feature", f, "span4", (d) => d?.features?.[f])),
+        bar("by-label", titled(`MAE by ${store.task.label || "true answer"}`), "label", store.task.label || "label", "span4", (d) => d?.label),
+        bar("by-hour", titled("MAE by hour of day"), "hour", "hour", "span4", (d) => d?.hour),
+        bar("by-weekday", titled("MAE by weekday"), "weekday", "weekday", "span4", (d) => d?.weekday),
+        ...list.map((f) => bar(`by-${f}`, titled(`MAE by ${f}`), "feature", f, "span4", (d) => d?.features?.[f])),
         new FreeChart($("breakdown"), {
-            id: "cohorts", title: "By minute of prediction", def: "cohorts", span: list.length === 1 ? "span4" : "span8", height: 190, config: cohorts,
+            id: "cohorts", title: titled("By minute of prediction"), def: "cohorts", span: list.length === 1 ? "span4" : "span8", height: 190, config: cohorts,
             data: () => ({
                 heads: ["from", "predicted", "labelled", "completeness", ...store.models],
                 rows: (data?.cohorts || []).map((c) => [time(c.from_ms), c.predicted, c.labelled, c.completeness, ...store.models.map((m) => c.mae[m] ?? null)]),
@@ -129,7 +131,7 @@ function build() {
 let chooser_key = "";
 
 function chooser() {
-    const name = shown();
+    const name = shown;
     const key = `${store.models.join("\n")} ${name}`;
 
     if (key === chooser_key || !name)
@@ -175,6 +177,7 @@ export function drawBreakdown() {
         features = key;
         build();
     }
+    shown = chosen && store.models.includes(chosen) ? chosen : leader();
     chooser();
     for (const chart of charts)
         chart.update();

@@ -43,12 +43,12 @@ export function startCurves() {
         lines: () => models("mae"), format: (v) => value(v, unit()), tick: number, empty: noErrors,
     });
     const skill = new TimeChart($("curves"), {
-        id: "skill", title: "Skill against the baseline", def: "skill", height: 150, marks: true, zero: true,
+        id: "skill", title: "Skill against the baseline", def: "skill", height: 150, marks: true, zero: true, lowest: -1,
         lines: () => models("skill"), format: (v) => percent(v), empty: noErrors,
     });
 
     charts = [error, skill,
-        new TimeChart($("flow"), { id: "lag", title: "Prediction lag", def: "lag", span: "span4", height: 190, log: true, lines: () => LAG, format: millis, tick: (v) => (v < 1 ? `${v} ms` : millis(v).replace(".0", "")) }),
+        new TimeChart($("flow"), { id: "lag", title: "Prediction lag", def: "lag", span: "span4", height: 190, log: true, floor: 0.1, lines: () => LAG, format: millis, tick: (v) => (v < 1 ? `${v} ms` : millis(v).replace(".0", "")) }),
         new TimeChart($("flow"), { id: "throughput", title: "Throughput", def: "throughput", span: "span4", height: 190, min: 0, lines: () => FLOW, format: rate, tick: number }),
         new TimeChart($("flow"), { id: "in-progress", title: "In progress and backlog", def: "in-progress", span: "span4", height: 190, min: 0, lines: () => HEALTH, format: number }),
     ];

@@ -71,7 +71,7 @@ export function millis(v) {
         return `${number(v / 1000)} s`;
     if (v === 0)
         return "0 ms";
-    return v < 0.1 ? "<0.1 ms" : `${fixed(v, v < 1 ? 2 : v < 10 ? 1 : 0)} ms`;
+    return v < 0.1 ? "<0.1 ms" : `${fixed(v, v < 0.995 ? 2 : v < 9.95 ? 1 : 0)} ms`;
 }
 
 /* 42 s, 3 min, 2 h 5 min, 3 d 4 h. */

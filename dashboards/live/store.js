@@ -232,14 +232,19 @@ export const isRegression = () => store.task?.kind === "regression";
 export const usesEvents = () => store.axis === "event" && store.curve.event.some((e) => e !== null);
 export const few = () => store.tick?.state === "few";
 
-/* The model that the page stands by: the best one, or where none is named the one with the least error. */
+let led = null;
+
+/* The model that the page stands by: the best one; where none is named the last that was, or the one with the least error. */
 export function leader() {
     const verdict = store.tick?.verdict;
 
     if (verdict?.model)
-        return verdict.model;
+        led = verdict.model;
+    if (led && store.models.includes(led))
+        return led;
     const ranked = (store.tick?.models || []).filter((m) => !m.is_baseline)
         .sort((a, b) => (a.window?.mae ?? Infinity) - (b.window?.mae ?? Infinity));
 
+    led = ranked[0]?.window?.mae === undefined ? null : ranked[0].name;
     return ranked[0]?.name ?? null;
 }

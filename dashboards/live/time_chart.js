@@ -7,6 +7,7 @@ import { RANGE_S, few, store, tell, usesEvents } from "./store.js";
 
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800];
 const Y_WIDTH = 52;
+const RULES_MAX = 8;       // of more marks only the heads are drawn: the lines are what it is about
 const charts = new Set();
 let at = null; // the index in the curve that is read, null: the newest
 
@@ -66,7 +67,7 @@ function hatch(ctx, left, right, top, bottom) {
     ctx.restore();
 }
 
-function rule(ctx, x, area, kind) {
+function rule(ctx, x, area, kind, many) {
     const drift = kind === "error-drift" || kind === "feature-drift";
 
     ctx.save();
@@ -77,7 +78,7 @@ function rule(ctx, x, area, kind) {
         ctx.setLineDash([3, 3]);
     ctx.beginPath();
     ctx.moveTo(Math.round(x) + 0.5, area.top);
-    ctx.lineTo(Math.round(x) + 0.5, area.bottom);
+    ctx.lineTo(Math.round(x) + 0.5, drift && many ? area.top + 12 : area.bottom);
     ctx.stroke();
     if (drift) {
         ctx.globalAlpha = 1;
@@ -89,6 +90,20 @@ function rule(ctx, x, area, kind) {
         ctx.fill();
     }
     ctx.restore();
+}
+
+/* Heads that would lie on one another are one. */
+function apart(list, scale) {
+    const last = {};
+
+    return list.filter((m) => {
+        const x = scale.getPixelForValue(m.x);
+        const near = x - (last[m.kind] ?? -9) < 7;
+
+        if (!near)
+            last[m.kind] = x;
+        return !near;
+    });
 }
 
 const marks = {
@@ -114,12 +129,12 @@ const marks = {
             hatch(ctx, Math.max(done, pixel(a)), Math.max(pixel(b), pixel(a) + 2), area.top, area.bottom);
             done = pixel(b);
         }
-        for (const mark of chart.canvas.card.options.marks ? store.marks : []) {
-            const x = event ? mark.event_ms ?? onAxis(mark.time_ms, true) : mark.time_ms;
+        const shown = (chart.canvas.card.options.marks ? store.marks : []).filter((m) => m.kind !== "outage")
+            .map((m) => ({ kind: m.kind, x: event ? m.event_ms ?? onAxis(m.time_ms, true) : m.time_ms }))
+            .filter((m) => m.x !== null && m.x >= scales.x.min && m.x <= scales.x.max);
 
-            if (x !== null && mark.kind !== "outage" && x >= scales.x.min && x <= scales.x.max)
-                rule(ctx, scales.x.getPixelForValue(x), area, mark.kind);
-        }
+        for (const mark of apart(shown, scales.x))
+            rule(ctx, scales.x.getPixelForValue(mark.x), area, mark.kind, shown.length > RULES_MAX);
     },
     /* A triangle where a line leaves the plot at its top. */
     afterDatasetsDraw(chart) {
@@ -170,7 +185,8 @@ function nearest(x, wanted) {
 }
 
 /* Options, besides ChartCard's: lines() -> [{key, name, look, scale, model}], format(v), log, zero, marks,
- * min (of the y axis), clip (an outlier may leave the plot), empty() -> a word instead of lines. */
+ * min (of the y axis), clip (an outlier may leave the plot), lowest (the y axis never goes below), floor (what is
+ * less is drawn there), empty() -> a word instead of lines. */
 export class TimeChart extends ChartCard {
     constructor(parent, options) {
         options.data = () => this.asRows();
@@ -228,7 +244,7 @@ export class TimeChart extends ChartCard {
             const p = pool[i] || (pool[i] = { x: 0, y: 0 });
 
             p.x = x[i];
-            p.y = values[i] === null || values[i] === undefined ? NaN : values[i] * scale;
+            p.y = values[i] === null || values[i] === undefined ? NaN : Math.max(values[i] * scale, this.options.floor ?? -Infinity);
             shown.push(p);
         }
         return shown;
@@ -265,6 +281,8 @@ export class TimeChart extends ChartCard {
         };
         if (this.options.clip)
             y.max = this.clippedTop();
+        if (this.options.lowest !== undefined)
+            y.min = this.chart.data.datasets.some((s) => s.data.some((p) => p.y < this.options.lowest)) ? this.options.lowest : undefined;
     }
 
     /* The 99th percentile of all that is shown, and a little. */
@@ -298,7 +316,7 @@ export class TimeChart extends ChartCard {
                         type: o.log ? "logarithmic" : "linear", min: o.min, grace: o.log ? 0 : "8%",
                         beginAtZero: !o.log, afterFit: (s) => { s.width = Y_WIDTH; },
                         grid: { drawBorder: false, drawTicks: false },
-                        ticks: { font, padding: 6, maxTicksLimit: o.log ? 20 : 6, callback: (v) => this.yLabel(v) },
+                        ticks: { font, padding: 6, maxTicksLimit: o.log ? 20 : 6, includeBounds: o.log, callback: (v) => this.yLabel(v) },
                     },
                 },
             },

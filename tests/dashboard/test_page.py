@@ -115,6 +115,8 @@ def test_content(bench):
         page.js(f"document.getElementById('chart-{chart}').scrollIntoView()")
         page.wait(f"inked('#chart-{chart} canvas')", f"chart {chart} to be drawn")
     page.js("scrollTo(0, 0)")
+    narrow = "[...document.querySelectorAll('.plot')].filter((p) => Math.abs(p.querySelector('canvas').clientWidth - p.clientWidth) > 2).length"
+    page.wait(f"{narrow} === 0", "every chart to fill its card")
     page.wait("inked('canvas.map')", "the map to be drawn")
     check(page.text("#health").count("✓ up") == 6, page.text("#health"))
     silent(page)
