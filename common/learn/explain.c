@@ -159,9 +159,11 @@ static void write_step(const struct explanation *ex, const struct explain_step *
 {
     buf_text(out, "{\"feature\":");
     write_feature_name(ex, step->feature, out);
-    write_member(out, "threshold", step->threshold);
+    write_member(out, "threshold", step->test == EXPLAIN_ABOVE ? step->threshold : (double)NAN);
+    if (step->test != EXPLAIN_ABOVE)
+        write_member(out, "category", step->threshold);
     write_member(out, "scaled", step->scaled);
-    write_text(out, "went", step->right ? "right" : "left");
+    write_text(out, "went", step->test == EXPLAIN_EACH ? "own" : step->right ? "right" : "left");
     write_member(out, "mean", step->mean);
     write_member(out, "n", step->n);
     buf_byte(out, '}');

@@ -64,11 +64,20 @@ struct explain_part {
     double contribution;
 };
 
+/* What a branch of a tree asks. */
+enum explain_test {
+    EXPLAIN_ABOVE, /* is the scaled value above the threshold? Then right */
+    EXPLAIN_EQUAL, /* is it this category? Then left */
+    EXPLAIN_EACH,  /* which category is it? */
+};
+
 /* A branch on the way from the root of a tree to the leaf. */
 struct explain_step {
     size_t feature;
-    double threshold; /* of the scaled value: left when it is not above */
-    double scaled;    /* NaN: missing, and the more travelled way was taken */
+    enum explain_test test;
+    double threshold; /* or the category */
+    double scaled;    /* NaN: missing */
+    bool missing;     /* or a category that is new there: the more travelled way was taken */
     bool right;
     double mean; /* of the node that this step leads to */
     double n;    /* weight of the labels of that mean */

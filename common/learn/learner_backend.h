@@ -64,6 +64,13 @@ struct learner_ops {
      * all contributions add up to what predict answers. NULL: "not available for CLASS".
      */
     void (*explain)(const struct learner *lrn, const double *x, struct explanation *ex);
+
+    /*
+     * (optional) Which features are categories: doubles that only equal themselves. Called at most
+     * once, right after `create`, when some are. NULL: the class takes no categories, and a model
+     * of it over a schema that has some is refused.
+     */
+    void (*set_kinds)(struct learner *lrn, const enum feature_kind *kinds);
 };
 
 struct preprocessor {

@@ -77,6 +77,13 @@ static void mean_explain(const struct learner *lrn, const double *x, struct expl
     ex->base_name = "mean of all labels";
 }
 
+/* It looks at no feature, of whatever kind. */
+static void mean_set_kinds(struct learner *lrn, const enum feature_kind *kinds)
+{
+    (void)lrn;
+    (void)kinds;
+}
+
 static const struct learner_ops ops = {
     .create = mean_create,
     .free = mean_free,
@@ -89,6 +96,7 @@ static const struct learner_ops ops = {
     .set_max_bytes = NULL,
     .inspect = NULL,
     .explain = mean_explain,
+    .set_kinds = mean_set_kinds,
 };
 
 const struct learn_class mean_class = {

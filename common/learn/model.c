@@ -12,18 +12,44 @@
 
 #define BLOB_FRAME 128 /* at least what a blob has around its text and its payload */
 
-static int check_schema(const struct schema *schema, struct err *err)
+/* The first categorical feature, or -1. */
+static int first_category(const struct schema *schema)
 {
-    if (schema_size(schema) == 0)
-        return err_set(err, ERR_INVALID, "a model needs at least one feature");
     for (size_t i = 0; i < schema_size(schema); i++) {
         if (schema_kind(schema, i) == FEATURE_CATEGORICAL)
-            return err_set(err, ERR_INVALID,
-                           "feature \"%s\" is categorical, and no class of this version takes "
-                           "categories; declare it numeric or leave it out",
-                           schema_name(schema, i));
+            return (int)i;
     }
-    return 0;
+    return -1;
+}
+
+/* Categories are for learners that know of them, and nothing may be done to them before. */
+static int check_schema(const struct schema *schema, const struct spec *spec, struct err *err)
+{
+    int at = first_category(schema);
+    const struct component *last = spec->stages[spec->n - 1];
+    const struct component *refuses = last->class->learner->set_kinds ? NULL : last;
+
+    if (schema_size(schema) == 0)
+        return err_set(err, ERR_INVALID, "a model needs at least one feature");
+    if (spec->n > 1)
+        refuses = spec->stages[0];
+    if (at < 0 || !refuses)
+        return 0;
+    return err_set(err, ERR_INVALID,
+                   "feature \"%s\" is categorical, and %s does not take categories; declare it "
+                   "numeric, leave it out, or use a tree with nothing before it",
+                   schema_name(schema, (size_t)at), refuses->class->name);
+}
+
+static void tell_kinds(struct model *m)
+{
+    enum feature_kind kinds[SCHEMA_MAX_FEATURES];
+
+    if (first_category(m->schema) < 0)
+        return;
+    for (size_t i = 0; i < m->n_features; i++)
+        kinds[i] = schema_kind(m->schema, i);
+    m->lrn->ops->set_kinds(m->lrn, kinds);
 }
 
 static void build_stages(struct model *m)
@@ -46,11 +72,13 @@ struct model *model_new_from(const char *json, size_t len, const struct schema *
 {
     struct model *m;
 
-    if (check_schema(schema, err))
-        return NULL;
-
     m = mem_zalloc(1, sizeof(*m));
     if (spec_parse(&m->spec, json, len, err)) {
+        free(m);
+        return NULL;
+    }
+    if (check_schema(schema, &m->spec, err)) {
+        spec_release(&m->spec);
         free(m);
         return NULL;
     }
@@ -61,6 +89,7 @@ struct model *model_new_from(const char *json, size_t len, const struct schema *
     spec_write(&m->spec, &m->parameters);
     m->parameters_hash = XXH64(m->parameters.data, m->parameters.len, 0);
     build_stages(m);
+    tell_kinds(m);
     model_set_max_bytes(m, MODEL_DEFAULT_MAX_BYTES);
     return m;
 }

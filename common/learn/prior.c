@@ -87,6 +87,13 @@ static void prior_explain(const struct learner *lrn, const double *x, struct exp
     ex->base_name = "share of positive labels";
 }
 
+/* It looks at no feature, of whatever kind. */
+static void prior_set_kinds(struct learner *lrn, const enum feature_kind *kinds)
+{
+    (void)lrn;
+    (void)kinds;
+}
+
 static const struct learner_ops ops = {
     .create = prior_create,
     .free = prior_free,
@@ -99,6 +106,7 @@ static const struct learner_ops ops = {
     .set_max_bytes = NULL,
     .inspect = NULL,
     .explain = prior_explain,
+    .set_kinds = prior_set_kinds,
 };
 
 const struct learn_class prior_class = {

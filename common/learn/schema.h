@@ -19,7 +19,7 @@
 enum feature_kind {
     FEATURE_NUMERIC,
     FEATURE_BOOLEAN,     /* 0 or 1 */
-    FEATURE_CATEGORICAL, /* an interned category; no learner takes one yet */
+    FEATURE_CATEGORICAL, /* a double that stands for a category, and only equals itself */
 };
 
 struct schema;

@@ -71,10 +71,12 @@ void leaf_deactivate(struct tree *tree, struct leaf *leaf)
 void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w)
 {
     const struct tree_params *params = tree->params;
+    double buffer[SCHEMA_MAX_FEATURES];
+    const double *seen = leaf->model ? tree_mask(tree, x, buffer) : x;
 
     if (params->leaf_prediction == LEAF_ADAPTIVE) {
         double mean_error = y - leaf->stats.mean.mean;
-        double model_error = y - learner_predict(leaf->model, x);
+        double model_error = y - learner_predict(leaf->model, seen);
         double decay = params->model_selector_decay;
 
         leaf->fmse_mean = decay * leaf->fmse_mean + mean_error * mean_error;
@@ -83,11 +85,11 @@ void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y,
     stat_var_update(&leaf->stats, y, w);
     if (leaf->active) {
         tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
-        obs_learn(&leaf->obs, tree->base.n, x, y, w, tree->digits);
+        obs_learn(tree, &leaf->obs, x, y, w);
         tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
     }
     if (leaf->model)
-        learner_learn(leaf->model, x, y, w);
+        learner_learn(leaf->model, seen, y, w);
 }
 
 bool leaf_answers_mean(const struct leaf *leaf)
@@ -96,11 +98,22 @@ bool leaf_answers_mean(const struct leaf *leaf)
     return !leaf->model || leaf->fmse_mean < leaf->fmse_model;
 }
 
-double leaf_predict(const struct leaf *leaf, const double *x)
+double leaf_predict(const struct tree *tree, const struct leaf *leaf, const double *x)
 {
+    double buffer[SCHEMA_MAX_FEATURES];
+
     if (leaf_answers_mean(leaf))
         return leaf->stats.mean.mean;
-    return learner_predict(leaf->model, x);
+    return learner_predict(leaf->model, tree_mask(tree, x, buffer));
+}
+
+const double *tree_mask(const struct tree *tree, const double *x, double *buffer)
+{
+    if (!tree->nominal)
+        return x;
+    for (size_t j = 0; j < tree->base.n; j++)
+        buffer[j] = tree->nominal[j] ? (double)NAN : x[j];
+    return buffer;
 }
 
 /* Walking */
@@ -108,33 +121,77 @@ double leaf_predict(const struct leaf *leaf, const double *x)
 static double total_weight(const struct tree *tree, uint32_t at)
 {
     const struct tree_node *node = &tree->nodes[at];
+    double sum = 0;
 
     if (node->leaf)
         return node->leaf->stats.mean.n;
-    return total_weight(tree, node->left) + total_weight(tree, node->right);
+    for (uint32_t i = 0; i < tree_children(node); i++)
+        sum += total_weight(tree, tree_child_at(node, i));
+    return sum;
+}
+
+/* The child that most samples went to; the first of equal ones. */
+static uint32_t most_travelled(const struct tree *tree, const struct tree_node *node)
+{
+    uint32_t best = tree_child_at(node, 0);
+    double most = total_weight(tree, best);
+
+    for (uint32_t i = 1; i < tree_children(node); i++) {
+        uint32_t child = tree_child_at(node, i);
+        double weight = total_weight(tree, child);
+
+        if (weight > most) {
+            most = weight;
+            best = child;
+        }
+    }
+    return best;
 }
 
 uint32_t tree_child(const struct tree *tree, uint32_t at, const double *x, bool *missing)
 {
     const struct tree_node *node = &tree->nodes[at];
     double v = x[node->feature];
-    bool right = v > node->threshold;
+    uint32_t child;
 
-    if (isnan(v)) {
-        *missing = true;
-        right = total_weight(tree, node->left) < total_weight(tree, node->right);
+    if (!isnan(v)) {
+        if (node->kind == BRANCH_NUMBER)
+            return v > node->value ? node->right : node->left;
+        if (node->kind == BRANCH_EQUAL)
+            return v == node->value ? node->left : node->right;
+        if (fan_find(node->fan, v, &child))
+            return child;
     }
-    return right ? node->right : node->left;
+    *missing = true;
+    return most_travelled(tree, node);
 }
 
 /* The node of the leaf for x. */
-static uint32_t find_leaf(const struct tree *tree, const double *x, bool *ret_missing)
+static uint32_t find_leaf(const struct tree *tree, const double *x)
 {
     uint32_t at = 0;
+    bool missing;
+
+    while (!tree->nodes[at].leaf)
+        at = tree_child(tree, at, x, &missing);
+    return at;
+}
+
+/* The same to learn in: a new one for a category that is new at a branch. */
+static uint32_t find_place(struct tree *tree, const double *x, bool *ret_missing)
+{
+    uint32_t at = 0;
+    uint32_t depth = 0;
+    uint32_t child;
 
     *ret_missing = false;
-    while (!tree->nodes[at].leaf)
+    while (!tree->nodes[at].leaf) {
+        if (tree_meets_category(tree, at, x, ++depth, &child)) {
+            *ret_missing = true;
+            return child;
+        }
         at = tree_child(tree, at, x, ret_missing);
+    }
     return at;
 }
 
@@ -167,12 +224,10 @@ void tree_drop(struct tree *tree, uint32_t at)
         at = walk_pop(&tree->walk);
         struct tree_node *node = &tree->nodes[at];
 
-        if (node->leaf) {
+        walk_push_children(&tree->walk, node);
+        if (node->leaf)
             leaf_free(tree, node->leaf);
-        } else {
-            walk_push(&tree->walk, node->left);
-            walk_push(&tree->walk, node->right);
-        }
+        fan_free(tree, node->fan);
         adapt_free(tree, node->adapt);
         tree->bytes -= sizeof(struct tree_node);
         *node = (struct tree_node){.left = tree->free};
@@ -180,18 +235,45 @@ void tree_drop(struct tree *tree, uint32_t at)
     }
 }
 
+/* A child for each category that the leaf has seen. */
+static void split_each(struct tree *tree, uint32_t at, struct leaf *parent, uint32_t feature)
+{
+    uint32_t n = obs_categories(&parent->obs, feature);
+    uint32_t *sorted = mem_alloc(((size_t)n + 1) * sizeof(*sorted));
+
+    obs_sorted(&parent->obs, feature, sorted);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct obs_node *seen = &parent->obs.nodes[sorted[i]];
+        uint32_t child = fan_add(tree, at, seen->key);
+
+        tree->nodes[child].leaf = leaf_new(tree, &seen->var, parent);
+    }
+    free(sorted);
+}
+
 void tree_split(struct tree *tree, uint32_t at, struct leaf *parent, const struct split *split)
 {
-    uint32_t left = tree_add_node(tree);
-    uint32_t right = tree_add_node(tree);
+    tree->nodes[at] =
+        (struct tree_node){.value = split->value, .feature = split->feature, .kind = split->kind};
+    if (split->kind == BRANCH_EACH) {
+        split_each(tree, at, parent, split->feature);
+    } else {
+        uint32_t left = tree_add_node(tree);
+        uint32_t right = tree_add_node(tree);
 
-    tree->nodes[left].leaf = leaf_new(tree, &split->left, parent);
-    tree->nodes[right].leaf = leaf_new(tree, &split->right, parent);
-    tree->nodes[at] = (struct tree_node){
-        .threshold = split->threshold, .feature = split->feature, .left = left, .right = right};
+        tree->nodes[left].leaf = leaf_new(tree, &split->left, parent);
+        tree->nodes[right].leaf = leaf_new(tree, &split->right, parent);
+        tree->nodes[at].left = left;
+        tree->nodes[at].right = right;
+    }
     if (tree->adapt)
         tree->nodes[at].adapt = adapt_new(tree);
     leaf_free(tree, parent);
+}
+
+static bool is_nominal(const struct tree *tree, uint32_t j)
+{
+    return tree->nominal && tree->nominal[j];
 }
 
 /* The two best splits over all features; of equal ones the feature seen later is better. */
@@ -206,8 +288,13 @@ static void best_splits(struct tree *tree, const struct leaf *leaf, struct split
     *best = (struct split){.merit = -(double)INFINITY, .feature = TREE_NONE};
     *second = *best;
     for (uint32_t i = 0; i < obs->n_order; i++) {
-        obs_best_split(&tree->walk, obs, obs_order(obs, tree->base.n)[i], &leaf->stats, min_samples,
-                       &split);
+        uint32_t j = obs_order(obs, tree->base.n)[i];
+
+        if (is_nominal(tree, j))
+            obs_best_category(obs, j, &leaf->stats, min_samples, !tree->params->binary_split,
+                              &split);
+        else
+            obs_best_split(&tree->walk, obs, j, &leaf->stats, min_samples, &split);
         if (split.merit >= best->merit) {
             *second = *best;
             *best = split;
@@ -231,14 +318,19 @@ bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret)
         return false;
     ratio = second.merit / ret->merit;
     if (ratio < 1 - bound || bound < params->tau)
-        return true;
+        return ret->kind != BRANCH_EACH ||
+               tree_has_room(tree, obs_categories(&leaf->obs, ret->feature));
     if (!(second.merit > 0))
         return false;
 
     tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
-    for (uint32_t i = 0; i < leaf->obs.n_order; i++)
-        obs_forget_bad(&tree->walk, &leaf->obs, obs_order(&leaf->obs, tree->base.n)[i],
-                       &leaf->stats, min_samples, ret->merit, ratio - 2 * bound);
+    for (uint32_t i = 0; i < leaf->obs.n_order; i++) {
+        uint32_t j = obs_order(&leaf->obs, tree->base.n)[i];
+
+        if (!is_nominal(tree, j))
+            obs_forget_bad(&tree->walk, &leaf->obs, j, &leaf->stats, min_samples, ret->merit,
+                           ratio - 2 * bound);
+    }
     tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
     return false;
 }
@@ -281,12 +373,9 @@ static void enforce_bound(struct tree *tree)
 
         if (node->adapt && node->adapt->alternate)
             add_candidate(candidates, &n, node->adapt->alternate);
-        if (!node->leaf) {
-            walk_push(&tree->walk, node->right);
-            walk_push(&tree->walk, node->left);
-        } else {
+        walk_push_children(&tree->walk, node);
+        if (node->leaf)
             add_candidate(candidates, &n, node->leaf);
-        }
     }
     qsort(candidates, n, sizeof(*candidates), compare_candidates);
     for (uint32_t i = 0; i < n && tree->bytes > tree->max_bytes / 8 * 7; i++) {
@@ -294,6 +383,16 @@ static void enforce_bound(struct tree *tree)
         tree->n_deactivated++;
     }
     free(candidates);
+}
+
+bool tree_has_room(const struct tree *tree, size_t leaves)
+{
+    size_t each = sizeof(struct leaf) + sizeof(struct tree_node) + sizeof(struct adapt);
+
+    if (tree->params->leaf_prediction != LEAF_MEAN)
+        each += sizeof(double) * (tree->base.n + 8);
+    return tree->bytes <= tree->max_bytes / 8 * 7 &&
+           leaves < (tree->max_bytes - tree->bytes) / each;
 }
 
 void tree_keep_bound(struct tree *tree)
@@ -344,9 +443,11 @@ void tree_free(struct learner *lrn)
     for (uint32_t i = 0; i < tree->n_nodes; i++) {
         if (tree->nodes[i].leaf)
             leaf_free(tree, tree->nodes[i].leaf);
+        fan_free(tree, tree->nodes[i].fan);
         adapt_free(tree, tree->nodes[i].adapt);
     }
     free(tree->nodes);
+    free(tree->nominal);
     free(tree->walk.at);
     free(tree->cut_off.at);
     free(tree->rng);
@@ -357,7 +458,7 @@ static void tree_learn(struct learner *lrn, const double *x, double y, double we
 {
     struct tree *tree = (struct tree *)lrn;
     bool missing;
-    uint32_t at = find_leaf(tree, x, &missing);
+    uint32_t at = find_place(tree, x, &missing);
     struct leaf *leaf = tree->nodes[at].leaf;
     struct split split;
 
@@ -378,9 +479,18 @@ static void tree_learn(struct learner *lrn, const double *x, double y, double we
 static double tree_predict(const struct learner *lrn, const double *x)
 {
     const struct tree *tree = (const struct tree *)lrn;
-    bool missing;
 
-    return leaf_predict(tree->nodes[find_leaf(tree, x, &missing)].leaf, x);
+    return leaf_predict(tree, tree->nodes[find_leaf(tree, x)].leaf, x);
+}
+
+void tree_set_kinds(struct learner *lrn, const enum feature_kind *kinds)
+{
+    struct tree *tree = (struct tree *)lrn;
+
+    tree->nominal = mem_zalloc(lrn->n, sizeof(*tree->nominal));
+    tree->bytes += lrn->n * sizeof(*tree->nominal);
+    for (size_t j = 0; j < lrn->n; j++)
+        tree->nominal[j] = kinds[j] == FEATURE_CATEGORICAL;
 }
 
 size_t tree_bytes(const struct learner *lrn)
@@ -400,6 +510,7 @@ static const struct learner_ops ops = {
     .set_max_bytes = tree_set_max_bytes,
     .inspect = tree_inspect,
     .explain = tree_explain,
+    .set_kinds = tree_set_kinds,
 };
 
 const char *const tree_leaf_predictions[] = {

@@ -101,8 +101,7 @@ static void shed_each(struct tree *tree, void (*shed)(struct tree *tree, struct 
         if (node->leaf)
             continue;
         shed(tree, node);
-        walk_push(&tree->walk, node->right);
-        walk_push(&tree->walk, node->left);
+        walk_push_children(&tree->walk, node);
     }
 }
 
@@ -125,12 +124,6 @@ void adapt_shed(struct tree *tree)
 {
     shed_each(tree, shed_alternate);
     shed_each(tree, shed_window);
-}
-
-/* Is there room for a leaf more? If not, drifts go by. */
-static bool has_room(const struct tree *tree)
-{
-    return tree->bytes <= tree->max_bytes / 8 * 7;
 }
 
 /* Learning */
@@ -167,7 +160,7 @@ static bool teach(struct tree *tree, struct leaf *leaf, const struct visit *visi
         weight *= k > 0 ? (double)k : 1;
     }
     if (leaf->adapt)
-        watch(tree, leaf->adapt, fabs(visit->y - leaf_predict(leaf, visit->x)));
+        watch(tree, leaf->adapt, fabs(visit->y - leaf_predict(tree, leaf, visit->x)));
     leaf_learn(tree, leaf, visit->x, visit->y, weight);
     if (leaf->stats.mean.n - leaf->last_attempt < (double)tree->params->grace_period)
         return false;
@@ -192,8 +185,7 @@ static void drop_alternates_below(struct tree *tree, uint32_t branch)
             continue;
         if (at != branch)
             drop_alternate(tree, node->adapt);
-        walk_push(&tree->walk, node->right);
-        walk_push(&tree->walk, node->left);
+        walk_push_children(&tree->walk, node);
     }
 }
 
@@ -252,7 +244,7 @@ static uint32_t visit_branch(struct tree *tree, const struct visit *visit, doubl
     struct leaf *learns = NULL;
     struct split split;
 
-    if (changed && !adapt->alternate && has_room(tree)) {
+    if (changed && !adapt->alternate && tree_has_room(tree, 1)) {
         adapt->error = (struct stat_var){0};
         adapt->alternate = adapt_alternate_new(tree, visit->depth);
         tree->n_alternates++;
@@ -281,7 +273,7 @@ static double error_of(const struct tree *tree, const double *x, double y)
 
     while (!tree->nodes[at].leaf)
         at = tree_child(tree, at, x, &missing);
-    return fabs(y - leaf_predict(tree->nodes[at].leaf, x));
+    return fabs(y - leaf_predict(tree, tree->nodes[at].leaf, x));
 }
 
 static void adapt_learn(struct learner *lrn, const double *x, double y, double weight)
@@ -295,8 +287,9 @@ static void adapt_learn(struct learner *lrn, const double *x, double y, double w
     while (!tree->nodes[visit.at].leaf) {
         uint32_t branch = visit_branch(tree, &visit, error);
 
-        visit.at = tree_child(tree, branch, x, &missing);
         visit.depth++;
+        if (!tree_meets_category(tree, branch, x, visit.depth, &visit.at))
+            visit.at = tree_child(tree, branch, x, &missing);
     }
     if (teach(tree, tree->nodes[visit.at].leaf, &visit, &split))
         tree_split(tree, visit.at, tree->nodes[visit.at].leaf, &split);
@@ -323,7 +316,7 @@ static double adapt_predict(const struct learner *lrn, const double *x)
         const struct leaf *alternate = tree->nodes[at].adapt->alternate;
 
         if (alternate) {
-            double v = leaf_predict(alternate, x);
+            double v = leaf_predict(tree, alternate, x);
 
             sum = twice ? sum + v + v : sum + v;
             n += twice ? 2 : 1;
@@ -331,7 +324,7 @@ static double adapt_predict(const struct learner *lrn, const double *x)
         twice = false;
         at = tree_child(tree, at, x, &twice);
     }
-    return (sum + leaf_predict(tree->nodes[at].leaf, x)) / n;
+    return (sum + leaf_predict(tree, tree->nodes[at].leaf, x)) / n;
 }
 
 static struct learner *adapt_create(const struct component *component, size_t n)
@@ -357,6 +350,7 @@ static const struct learner_ops ops = {
     .set_max_bytes = tree_set_max_bytes,
     .inspect = tree_inspect,
     .explain = tree_explain,
+    .set_kinds = tree_set_kinds,
 };
 
 #define ADAPT_PARAM(field) .name = #field, .offset = offsetof(struct adapt_params, field)

@@ -7,8 +7,9 @@
  *
  *     8   leaves deactivated, ever
  *     then each node of the tree:
- *     1   KIND_BRANCH, KIND_LEAF, or KIND_ACTIVE for a leaf that observes
- *         branch: 4 feature, 8 threshold
+ *     1   KIND_BRANCH, KIND_EQUAL, KIND_EACH, KIND_LEAF, or KIND_ACTIVE for a leaf that observes
+ *         branch: 4 feature, 8 threshold; KIND_EQUAL: likewise; KIND_EACH: 4 feature, 8 children,
+ *                 each 8 value, and behind that the nodes of the first, and so on
  *         leaf:   24 statistics, 8 weight at the last attempt, 16 faded errors, the model
  *         active: 4 features seen, then for each in the order they were seen:
  *                 4 feature, 8 nodes, then each node: 8 value, 24 statistics, 1 sides
@@ -25,7 +26,14 @@
 #include "learn/schema.h"
 #include "learn/tree_internal.h"
 
-enum node_kind { KIND_NONE = 0, KIND_BRANCH = 1, KIND_LEAF = 2, KIND_ACTIVE = 3 };
+enum node_kind {
+    KIND_NONE = 0,
+    KIND_BRANCH = 1,
+    KIND_LEAF = 2,
+    KIND_ACTIVE = 3,
+    KIND_EQUAL = 4,
+    KIND_EACH = 5
+};
 
 #define SIDE_LEFT      1
 #define SIDE_RIGHT     2
@@ -254,6 +262,22 @@ static void load_counts(struct tree *tree, struct blob_reader *in)
 
 /* The tree */
 
+static void save_branch(const struct tree_node *node, struct buf *out)
+{
+    static const uint8_t kinds[] = {
+        [BRANCH_NUMBER] = KIND_BRANCH, [BRANCH_EQUAL] = KIND_EQUAL, [BRANCH_EACH] = KIND_EACH};
+
+    blob_write_u8(out, kinds[node->kind]);
+    blob_write_u32(out, node->feature);
+    if (node->kind != BRANCH_EACH) {
+        blob_write_f64(out, node->value);
+        return;
+    }
+    blob_write_u64(out, node->fan->n);
+    for (uint32_t i = 0; i < node->fan->n; i++)
+        blob_write_f64(out, node->fan->arm[i].value);
+}
+
 void tree_save(const struct learner *lrn, struct buf *out)
 {
     const struct tree *tree = (const struct tree *)lrn;
@@ -271,24 +295,55 @@ void tree_save(const struct learner *lrn, struct buf *out)
             save_leaf(&inner, node->leaf, lrn->n, out);
             continue;
         }
-        blob_write_u8(out, KIND_BRANCH);
-        blob_write_u32(out, node->feature);
-        blob_write_f64(out, node->threshold);
+        save_branch(node, out);
         if (node->adapt)
             save_adapt(&inner, node->adapt, lrn->n, out);
-        walk_push(&walk, node->right);
-        walk_push(&walk, node->left);
+        walk_push_children(&walk, node);
     }
     free(walk.at);
     free(inner.at);
+}
+
+/* The arms of a BRANCH_EACH, all of them without what is below. */
+static void load_fan(struct tree *tree, uint32_t at, struct blob_reader *in)
+{
+    size_t n = blob_read_count(in, sizeof(double), UINT32_MAX / 2);
+
+    for (size_t i = 0; i < n; i++)
+        fan_add(tree, at, blob_read_f64(in));
+    if (n == 0)
+        blob_fail(in, "a branch has no children");
+}
+
+static void load_branch(struct tree *tree, uint32_t at, int kind, struct blob_reader *in)
+{
+    struct tree_node *node = &tree->nodes[at];
+
+    node->kind = kind == KIND_EACH    ? BRANCH_EACH
+                 : kind == KIND_EQUAL ? BRANCH_EQUAL
+                                      : BRANCH_NUMBER;
+    node->feature = blob_read_u32(in);
+    if (node->feature >= tree->base.n) {
+        blob_fail(in, "a branch is on a feature that is not there");
+        return;
+    }
+    if (kind == KIND_EACH) {
+        load_fan(tree, at, in);
+        return;
+    }
+    node->value = blob_read_f64(in);
+
+    uint32_t left = tree_add_node(tree);
+    uint32_t right = tree_add_node(tree);
+
+    tree->nodes[at].left = left;
+    tree->nodes[at].right = right;
 }
 
 /* Reads the node `at` of `depth`, and all below it. */
 static void load_node(struct tree *tree, uint32_t at, uint32_t depth, struct blob_reader *in)
 {
     int kind = blob_read_u8(in);
-    uint32_t left;
-    uint32_t right;
 
     if (kind == KIND_LEAF || kind == KIND_ACTIVE) {
         struct leaf *leaf = load_leaf(tree, depth, kind == KIND_ACTIVE, in);
@@ -296,32 +351,22 @@ static void load_node(struct tree *tree, uint32_t at, uint32_t depth, struct blo
         tree->nodes[at].leaf = leaf;
         return;
     }
-    if (kind != KIND_BRANCH)
+    if (kind != KIND_BRANCH && kind != KIND_EQUAL && kind != KIND_EACH)
         blob_fail(in, "a node of the tree is of no known kind");
     if (depth >= TREE_MAX_DEPTH)
         blob_fail(in, "the tree is deeper than it may be");
     if (tree->bytes / 2 > tree->max_bytes)
         blob_fail(in, "the tree needs more memory than it may have");
-    tree->nodes[at].feature = blob_read_u32(in);
-    tree->nodes[at].threshold = blob_read_f64(in);
-    if (tree->nodes[at].feature >= tree->base.n)
-        blob_fail(in, "a branch is on a feature that is not there");
     if (blob_failed(in))
         return;
 
-    if (tree->adapt) {
+    load_branch(tree, at, kind, in);
+    if (tree->adapt && !blob_failed(in)) {
         tree->nodes[at].adapt = adapt_new(tree);
         load_adapt(tree, tree->nodes[at].adapt, depth, in);
-        if (blob_failed(in))
-            return;
     }
-    left = tree_add_node(tree);
-    right = tree_add_node(tree);
-    tree->nodes[at].left = left;
-    tree->nodes[at].right = right;
-    load_node(tree, left, depth + 1, in);
-    if (!blob_failed(in))
-        load_node(tree, right, depth + 1, in);
+    for (uint32_t i = 0; !blob_failed(in) && i < tree_children(&tree->nodes[at]); i++)
+        load_node(tree, tree_child_at(&tree->nodes[at], i), depth + 1, in);
 }
 
 void tree_load(struct learner *lrn, struct blob_reader *in)
@@ -361,11 +406,20 @@ static void inspect_node(const struct tree *tree, uint32_t at, uint32_t level,
     name = schema_name(schema, node->feature);
     buf_text(out, shape->branches++ ? ",{\"feature\":" : "{\"feature\":");
     json_write_string(out, name, strlen(name));
-    buf_text(out, ",\"threshold\":");
-    json_write_number(out, node->threshold);
+    if (node->fan) {
+        buf_text(out, ",\"values\":[");
+        for (uint32_t i = 0; i < node->fan->n; i++) {
+            buf_text(out, i ? "," : "");
+            json_write_number(out, node->fan->arm[i].value);
+        }
+        buf_byte(out, ']');
+    } else {
+        buf_text(out, node->kind == BRANCH_EQUAL ? ",\"value\":" : ",\"threshold\":");
+        json_write_number(out, node->value);
+    }
     buf_byte(out, '}');
-    inspect_node(tree, node->left, level + 1, schema, shape, out);
-    inspect_node(tree, node->right, level + 1, schema, shape, out);
+    for (uint32_t i = 0; i < tree_children(node); i++)
+        inspect_node(tree, tree_child_at(node, i), level + 1, schema, shape, out);
 }
 
 void tree_inspect(const struct learner *lrn, const struct schema *schema, struct buf *out)

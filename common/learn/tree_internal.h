@@ -4,6 +4,7 @@
  *     tree.c           the learner: growing, predicting, staying within memory
  *     tree_adapt.c     the adaptive tree: drift detectors and alternates on top of that
  *     tree_observer.c  what a leaf remembers of each feature, and its best split
+ *     tree_nominal.c   the same for categories; branches with a child for each of them
  *     tree_blob.c      saving, loading, showing
  *     tree_explain.c   why it answers what it does
  *
@@ -137,13 +138,31 @@ struct leaf {
     struct observers obs;
 };
 
+enum branch_kind {
+    BRANCH_NUMBER, /* left when x[feature] <= value */
+    BRANCH_EQUAL,  /* left when x[feature] == value, a category */
+    BRANCH_EACH,   /* a child for each category that was there */
+};
+
+/* The children of a BRANCH_EACH, in the order in which they came. */
+struct fan {
+    uint32_t n;
+    uint32_t cap;
+    struct {
+        double value;
+        uint32_t child;
+    } arm[];
+};
+
 struct tree_node {
     struct leaf *leaf;   /* NULL: a branch */
     struct adapt *adapt; /* of a branch of the adaptive tree, else NULL */
-    double threshold;    /* left when x[feature] <= threshold */
+    struct fan *fan;     /* of a BRANCH_EACH, else NULL */
+    double value;        /* what a branch asks for */
     uint32_t feature;
     uint32_t left; /* the next free node, while this one is free */
     uint32_t right;
+    enum branch_kind kind;
 };
 
 /* A stack of 32-bit words for walks that may be as deep as there are nodes. */
@@ -158,6 +177,7 @@ struct tree {
     const struct tree_params *params; /* the component's */
     uint64_t max_depth;
     unsigned digits;
+    bool *nominal;           /* for each feature: is it a category? NULL: none is */
     struct tree_node *nodes; /* [0] is the root; never empty */
     uint32_t n_nodes;        /* of the array that were ever taken */
     uint32_t cap;
@@ -183,8 +203,9 @@ struct tree {
 struct split {
     double merit;     /* reduction of variance; -INFINITY for none */
     uint32_t feature; /* TREE_NONE for none */
-    double threshold;
-    struct stat_var left; /* labels of the samples on each side */
+    enum branch_kind kind;
+    double value;
+    struct stat_var left; /* labels of the samples on each side; not of a BRANCH_EACH */
     struct stat_var right;
 };
 
@@ -203,7 +224,16 @@ struct leaf *leaf_new(struct tree *tree, const struct stat_var *stats, const str
 void leaf_free(struct tree *tree, struct leaf *leaf);
 void leaf_deactivate(struct tree *tree, struct leaf *leaf);
 void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w);
-double leaf_predict(const struct leaf *leaf, const double *x);
+double leaf_predict(const struct tree *tree, const struct leaf *leaf, const double *x);
+
+/* The sample as a leaf's model sees it: without categories. `buffer` has room for the features. */
+const double *tree_mask(const struct tree *tree, const double *x, double *buffer);
+
+/* The slot of that name. */
+void tree_set_kinds(struct learner *lrn, const enum feature_kind *kinds);
+
+/* Is there room for so many leaves more? If not, drifts and new categories go by. */
+bool tree_has_room(const struct tree *tree, size_t leaves);
 
 /* Is there a split to be made of this leaf now? Notes that it was asked. */
 bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret);
@@ -215,10 +245,20 @@ uint32_t tree_add_node(struct tree *tree);      /* the index of a new, zeroed no
 void tree_drop(struct tree *tree, uint32_t at); /* frees the node and all below it */
 
 /*
- * The child of the branch `at` for x; when the feature is missing the more travelled one, and
- * *missing becomes true.
+ * The child of the branch `at` for x; when the feature is missing, or a category without a child,
+ * the more travelled one, and *missing becomes true.
  */
 uint32_t tree_child(const struct tree *tree, uint32_t at, const double *x, bool *missing);
+
+static inline uint32_t tree_children(const struct tree_node *node)
+{
+    return node->leaf ? 0 : node->fan ? node->fan->n : 2;
+}
+
+static inline uint32_t tree_child_at(const struct tree_node *node, uint32_t i)
+{
+    return node->fan ? node->fan->arm[i].child : i ? node->right : node->left;
+}
 
 bool leaf_answers_mean(const struct leaf *leaf); /* and not with its model */
 
@@ -241,8 +281,7 @@ uint32_t *obs_order(const struct observers *obs, size_t n); /* features, as firs
 uint32_t obs_take(struct observers *obs);                   /* the index of a fresh node */
 
 /* Shows the sample to the observers; the features that are missing are left out. */
-void obs_learn(struct observers *obs, size_t n, const double *x, double y, double w,
-               unsigned digits);
+void obs_learn(struct tree *tree, struct observers *obs, const double *x, double y, double w);
 
 /* The best split on feature `j`; no split when it saw nothing. */
 void obs_best_split(struct walk *walk, const struct observers *obs, uint32_t j,
@@ -252,6 +291,9 @@ void obs_best_split(struct walk *walk, const struct observers *obs, uint32_t j,
 void obs_forget_bad(struct walk *walk, struct observers *obs, uint32_t j,
                     const struct stat_var *all, double min_samples, double best_merit,
                     double cutoff);
+
+/* Statistics of `a` without `b`, in the order of operations of River's Var.__isub__. */
+void var_subtract(struct stat_var *a, const struct stat_var *b);
 
 /* `v` rounded to so many decimals as Python's round() does: exactly, ties to even. */
 double round_decimal(double v, unsigned digits);
@@ -269,6 +311,39 @@ static inline uint32_t walk_pop(struct walk *walk)
 {
     return walk->at[--walk->n];
 }
+
+/* The children, the first on top. */
+static inline void walk_push_children(struct walk *walk, const struct tree_node *node)
+{
+    for (uint32_t i = tree_children(node); i > 0; i--)
+        walk_push(walk, tree_child_at(node, i - 1));
+}
+
+/* tree_nominal.c */
+
+void obs_learn_category(struct observers *obs, uint32_t j, double key, double y, double w);
+
+/* As obs_best_split(), for a feature of categories; `each`: not only splits in two. */
+void obs_best_category(const struct observers *obs, uint32_t j, const struct stat_var *all,
+                       double min_samples, bool each, struct split *ret);
+
+uint32_t obs_categories(const struct observers *obs, uint32_t j); /* how many it has seen */
+
+/* Fills `ret` with the nodes of the categories, by value; it has room for them. */
+void obs_sorted(const struct observers *obs, uint32_t j, uint32_t *ret);
+
+bool fan_find(const struct fan *fan, double value, uint32_t *ret_child);
+void fan_free(struct tree *tree, struct fan *fan); /* NULL is fine */
+
+/* Adds a child for `value` to a BRANCH_EACH, or to a node that becomes one; the child is zeroed. */
+uint32_t fan_add(struct tree *tree, uint32_t at, double value);
+
+/*
+ * Is x at a BRANCH_EACH with a category that has no child there? Then a leaf of `depth` for it is
+ * made, if there is room, and its node is *ret_child.
+ */
+bool tree_meets_category(struct tree *tree, uint32_t at, const double *x, uint32_t depth,
+                         uint32_t *ret_child);
 
 /* tree_blob.c: slots of the table of functions */
 

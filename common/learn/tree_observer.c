@@ -51,8 +51,7 @@ static void var_add(struct stat_var *a, const struct stat_var *b)
     a->mean.n = n;
 }
 
-/* Statistics of `a` without `b`, as in Var.__isub__. */
-static void var_subtract(struct stat_var *a, const struct stat_var *b)
+void var_subtract(struct stat_var *a, const struct stat_var *b)
 {
     double n = a->mean.n - b->mean.n;
 
@@ -199,9 +198,10 @@ static void observe(struct observers *obs, size_t j, double key, double y, doubl
         obs->nodes[parent].left = at;
 }
 
-void obs_learn(struct observers *obs, size_t n, const double *x, double y, double w,
-               unsigned digits)
+void obs_learn(struct tree *tree, struct observers *obs, const double *x, double y, double w)
 {
+    size_t n = tree->base.n;
+
     if (!obs->root)
         obs_start(obs, n);
     for (uint32_t j = 0; j < n; j++) {
@@ -211,7 +211,10 @@ void obs_learn(struct observers *obs, size_t n, const double *x, double y, doubl
             obs->root[j] = TREE_NONE;
             obs_order(obs, n)[obs->n_order++] = j;
         }
-        observe(obs, j, round_decimal(x[j], digits), y, w);
+        if (tree->nominal && tree->nominal[j])
+            obs_learn_category(obs, j, x[j], y, w);
+        else
+            observe(obs, j, round_decimal(x[j], tree->digits), y, w);
     }
 }
 
@@ -241,8 +244,7 @@ void obs_best_split(struct walk *walk, const struct observers *obs, uint32_t j,
     struct stat_var before = {0}; /* labels of the values below the subtree that is walked */
     uint32_t at = obs->root[j];
 
-    ret->merit = -(double)INFINITY;
-    ret->feature = TREE_NONE;
+    *ret = (struct split){.merit = -(double)INFINITY, .feature = TREE_NONE};
 
     /*
      * On the stack: a node whose left side is being walked, or, after one whose
@@ -267,7 +269,8 @@ void obs_best_split(struct walk *walk, const struct observers *obs, uint32_t j,
             *ret = here;
             ret->merit = merit;
             ret->feature = j;
-            ret->threshold = node->key;
+            ret->value = node->key;
+            ret->kind = BRANCH_NUMBER;
         }
         if (node->right == TREE_NONE) {
             walk_pop(walk);

@@ -6,6 +6,7 @@
 Writes, beside itself:
     stream.bin.gz     rows and features as two u64, then for each row its features
                       (NaN: missing), label and weight as doubles, little-endian
+    categories.bin.gz the same with categories, new ones half-way, and features that come and go
     <trace>.bin.gz    River's prediction of each row, before it learned it, as doubles
     traces.json       each trace's pipeline, its River equivalent, and of trees the
                       nodes, leaves, height and splits at the end, in preorder
@@ -55,6 +56,30 @@ def stream(seed=42):
                 x[j] = math.nan
         seen[hour].append(distance / duration)
         yield x, float(duration), rng.choice((0.5, 1.0, 1.0, 2.0, 3.25))
+
+
+CATEGORIES = ["zone", "hour", "vendor", "distance", "rain", "toll"]
+NOMINAL = ["zone", "hour", "vendor"]
+
+
+def categories(seed=7):
+    """Zones 6 and up are there from half-way on; rain goes after a third, toll comes after a half."""
+    rng = random.Random(seed)
+    for i in range(ROWS):
+        zone = rng.randrange(6 if i < ROWS // 2 else 9)
+        hour = rng.randrange(24)
+        vendor = rng.choice((1, 2, 2))
+        distance = round(rng.lognormvariate(0, 0.7), 3)
+        rain = float(rng.random() < 0.3)
+        toll = float(rng.random() < 0.2)
+        duration = 100 + distance * (200 if 7 <= hour <= 18 else 90) + (400 if zone in (2, 7) else 50 * zone)
+        duration += 150 * rain * (vendor == 1) + 300 * toll + rng.gauss(0, 40)
+        x = [float(zone), float(hour), float(vendor), distance,
+             rain if i < ROWS // 3 else math.nan, toll if i > ROWS // 2 else math.nan]
+        for j in range(len(x)):
+            if rng.random() < 0.02:
+                x[j] = math.nan
+        yield x, duration, rng.choice((0.5, 1.0, 2.0))
 
 
 def scaled(model):
@@ -202,6 +227,30 @@ TRACES = {
                             drift_detector=drift.PageHinkley(threshold=500))),
         False,
     ),
+    # Categories: a branch for each of them, or only in two; a leaf's model never sees one, so means.
+    "nominal": (
+        [{HTR: {"grace_period": 100, "delta": 0.001, "leaf_prediction": "mean"}}],
+        lambda: htr(grace_period=100, delta=0.001, leaf_prediction="mean", nominal_attributes=NOMINAL),
+        False,
+        "categories",
+    ),
+    "nominal-binary": (
+        [{HTR: {"grace_period": 50, "delta": 0.01, "tau": 0.1, "leaf_prediction": "mean",
+                "binary_split": True, "min_samples_split": 3}}],
+        lambda: htr(grace_period=50, delta=0.01, tau=0.1, leaf_prediction="mean", binary_split=True,
+                    min_samples_split=3, nominal_attributes=NOMINAL),
+        True,
+        "categories",
+    ),
+    "nominal-adaptive": (
+        [{HATR: {"seed": 5, "grace_period": 50, "delta": 0.01, "leaf_prediction": "mean",
+                 "drift_window_threshold": 50, "drift_detector": {"adwin": {"delta": 0.3, "clock": 4}}}}],
+        lambda: hatr(seed=5, grace_period=50, delta=0.01, leaf_prediction="mean",
+                     drift_window_threshold=50, drift_detector=drift.ADWIN(delta=0.3, clock=4),
+                     nominal_attributes=NOMINAL),
+        False,
+        "categories",
+    ),
     "knn": ([SCALER, "knn_regressor"], lambda: scaled(knn()), False),
     "knn-median": (
         [SCALER, {"knn_regressor": {"n_neighbors": 8, "window_size": 300,
@@ -228,9 +277,15 @@ def write(name, data):
     (HERE / name).write_bytes(gzip.compress(data, compresslevel=9, mtime=0))
 
 
+def split_of(node):
+    if hasattr(node, "threshold"):
+        return [node.feature, node.threshold]
+    return [node.feature, node.value if hasattr(node, "value") else list(node._mapping)]
+
+
 def shape_of(model):
     found = model.root if hasattr(model, "root") else model._root
-    splits = [[node.feature, node.threshold] for node in found.iter_dfs() if hasattr(node, "children")]
+    splits = [split_of(node) for node in found.iter_dfs() if hasattr(node, "children")]
     shape = {"nodes": model.n_nodes, "leaves": model.n_leaves, "height": model.height, "splits": splits}
     if hasattr(model, "n_alternate_trees"):
         shape["alternate_trees"] = model.n_alternate_trees
@@ -243,19 +298,25 @@ def ties(x):
     return [math.nan if math.isnan(v) else float(round(v)) for v in x]
 
 
-def record(name, rows):
-    pipeline, make, weighted = TRACES[name]
+STREAMS = {"stream": (NAMES, []), "categories": (CATEGORIES, NOMINAL)}
+
+
+def record(name, streams):
+    pipeline, make, weighted, *of = TRACES[name]
+    of = of[0] if of else "stream"
+    rows = streams[of]
     model = make()
     predictions = []
     for x, y, w in rows:
-        x = {k: v for k, v in zip(NAMES, ties(x) if name == "knn-ties" else x) if not math.isnan(v)}
+        x = {k: v for k, v in zip(STREAMS[of][0], ties(x) if name == "knn-ties" else x) if not math.isnan(v)}
         predictions.append(float(model.predict_one(x)))
         if weighted:
             model.learn_one(x, y, w=w)
         else:
             model.learn_one(x, y)
     write(f"{name}.bin.gz", struct.pack(f"<{len(rows)}d", *predictions))
-    trace = {"name": name, "pipeline": pipeline, "weighted": weighted, "rounded": name == "knn-ties"}
+    trace = {"name": name, "pipeline": pipeline, "stream": of, "weighted": weighted,
+             "rounded": name == "knn-ties"}
     last = model[list(model.steps)[-1]] if hasattr(model, "steps") else model
     if isinstance(last, tree.HoeffdingTreeRegressor):
         trace["tree"] = shape_of(last)
@@ -265,19 +326,25 @@ def record(name, rows):
     return trace
 
 
+def write_stream(name, rows):
+    width = len(STREAMS[name][0])
+    data = struct.pack("<QQ", len(rows), width)
+    data += b"".join(struct.pack(f"<{width + 2}d", *x, y, w) for x, y, w in rows)
+    write(f"{name}.bin.gz", data)
+
+
 def main():
     if river.__version__ != RIVER:
         raise SystemExit(f"River {river.__version__}: the traces are those of {RIVER}")
-    rows = list(stream())
-    width = len(NAMES) + 2
-    data = struct.pack("<QQ", len(rows), len(NAMES))
-    data += b"".join(struct.pack(f"<{width}d", *x, y, w) for x, y, w in rows)
-    write("stream.bin.gz", data)
+    streams = {"stream": list(stream()), "categories": list(categories())}
+    for name, rows in streams.items():
+        write_stream(name, rows)
     traces = {
         "river": river.__version__,
         "python": platform.python_version(),
-        "features": NAMES,
-        "traces": [record(name, rows) for name in TRACES],
+        "streams": {name: [{"name": f, "nominal": f in nominal} for f in features]
+                    for name, (features, nominal) in STREAMS.items()},
+        "traces": [record(name, streams) for name in TRACES],
     }
     (HERE / "traces.json").write_text(json.dumps(traces, indent=1) + "\n")
 

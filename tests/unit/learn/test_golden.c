@@ -67,36 +67,20 @@ struct stream {
     const double *rows;
 };
 
-static void open_stream(struct stream *stream)
+static void open_stream(const char *name, struct stream *stream)
 {
+    struct buf path = BUF_INIT;
     uint64_t head[2];
 
     memset(stream, 0, sizeof(*stream));
-    assert_true(read_file(GOLDEN "stream.bin.gz", &stream->bytes));
+    buf_printf(&path, GOLDEN "%s.bin.gz", name);
+    assert_true(read_file(path.data, &stream->bytes));
     memcpy(head, stream->bytes.data, sizeof(head));
     stream->n = (size_t)head[0];
     stream->width = (size_t)head[1];
     stream->rows = (const double *)(const void *)(stream->bytes.data + sizeof(head));
     assert_int_equal(stream->bytes.len, sizeof(head) + stream->n * (stream->width + 2) * 8);
-}
-
-static struct schema *trace_schema(const struct json_value *root)
-{
-    struct schema *schema = schema_new();
-    struct json_value features;
-    struct json_value name;
-    struct json_iter it;
-
-    assert_true(json_get(root, "features", &features));
-    json_iter_init(&it, &features);
-    while (json_next_element(&it, &name)) {
-        struct buf text = BUF_INIT;
-
-        assert_true(json_string(&name, &text));
-        assert_int_equal(schema_add(schema, text.data, FEATURE_NUMERIC, NULL), 0);
-        buf_release(&text);
-    }
-    return schema;
+    buf_release(&path);
 }
 
 static bool flag_of(const struct json_value *object, const char *name)
@@ -115,6 +99,56 @@ static double number_of(const struct json_value *object, const char *name)
     assert_true(json_get(object, name, &value));
     assert_true(json_number(&value, &v));
     return v;
+}
+
+static struct schema *stream_schema(const struct json_value *root, const char *stream)
+{
+    struct schema *schema = schema_new();
+    struct json_value streams;
+    struct json_value features;
+    struct json_value feature;
+    struct json_value name;
+    struct json_iter it;
+
+    assert_true(json_get(root, "streams", &streams));
+    assert_true(json_get(&streams, stream, &features));
+    json_iter_init(&it, &features);
+    while (json_next_element(&it, &feature)) {
+        enum feature_kind kind =
+            flag_of(&feature, "nominal") ? FEATURE_CATEGORICAL : FEATURE_NUMERIC;
+        struct buf text = BUF_INIT;
+
+        assert_true(json_get(&feature, "name", &name) && json_string(&name, &text));
+        assert_int_equal(schema_add(schema, text.data, kind, NULL), 0);
+        buf_release(&text);
+    }
+    return schema;
+}
+
+/* What a branch asks for: a threshold, a category, or the list of them. */
+static void check_asked(const struct json_value *ours, const struct json_value *theirs)
+{
+    struct json_value our_value;
+    struct json_value their_value;
+    struct json_iter our_it;
+    struct json_iter their_it;
+    double a;
+    double b;
+
+    if (theirs->type != JSON_ARRAY) {
+        if (!json_get(ours, "threshold", &our_value))
+            assert_true(json_get(ours, "value", &our_value));
+        assert_true(json_number(&our_value, &a) && json_number(theirs, &b) && a == b);
+        return;
+    }
+    assert_true(json_get(ours, "values", &our_value));
+    json_iter_init(&our_it, &our_value);
+    json_iter_init(&their_it, theirs);
+    while (json_next_element(&their_it, &their_value)) {
+        assert_true(json_next_element(&our_it, &our_value));
+        assert_true(json_number(&our_value, &a) && json_number(&their_value, &b) && a == b);
+    }
+    assert_false(json_next_element(&our_it, &our_value));
 }
 
 /* The tree has River's nodes, leaves, height, split features and thresholds. */
@@ -147,7 +181,6 @@ static void check_tree(const struct model *m, const struct json_value *theirs)
         struct json_value our_feature;
         struct json_value threshold;
         struct json_iter pair;
-        double v;
 
         assert_true(json_next_element(&our_it, &our_split));
         json_iter_init(&pair, &their_split);
@@ -156,8 +189,7 @@ static void check_tree(const struct model *m, const struct json_value *theirs)
         assert_true(json_get(&our_split, "feature", &our_feature));
         assert_int_equal(our_feature.len, feature.len);
         assert_memory_equal(our_feature.text, feature.text, feature.len);
-        assert_true(json_number(&threshold, &v));
-        assert_true(number_of(&our_split, "threshold") == v);
+        check_asked(&our_split, &threshold);
         n++;
     }
     assert_false(json_next_element(&our_it, &our_split));
@@ -207,9 +239,11 @@ static double replay(struct model *m, const struct stream *stream, const struct 
     return largest;
 }
 
-static void check_trace(const struct json_value *trace, const struct schema *schema,
-                        const struct stream *stream)
+static void check_trace(const struct json_value *root, const struct json_value *trace)
 {
+    struct stream stream;
+    struct schema *schema;
+    struct buf of = BUF_INIT;
     struct buf name = BUF_INIT;
     struct buf path = BUF_INIT;
     struct buf theirs = BUF_INIT;
@@ -219,9 +253,13 @@ static void check_trace(const struct json_value *trace, const struct schema *sch
 
     assert_true(json_get(trace, "name", &value) && json_string(&value, &name));
     assert_true(json_get(trace, "pipeline", &pipeline));
+    assert_true(json_get(trace, "stream", &value) && json_string(&value, &of));
+    open_stream(of.data, &stream);
+    schema = stream_schema(root, of.data);
+    assert_int_equal(schema_size(schema), stream.width);
     buf_printf(&path, GOLDEN "%s.bin.gz", name.data);
     assert_true(read_file(path.data, &theirs));
-    assert_int_equal(theirs.len, stream->n * sizeof(double));
+    assert_int_equal(theirs.len, stream.n * sizeof(double));
 
     char *json = mem_strndup(pipeline.text, pipeline.len);
     struct model *m = model_new(json, schema, &err);
@@ -230,11 +268,14 @@ static void check_trace(const struct json_value *trace, const struct schema *sch
         fail_msg("%s: %s", name.data, err.text);
     print_message("  %s\n", name.data);
     print_message("    largest difference %.3g\n",
-                  replay(m, stream, trace, (const double *)(const void *)theirs.data));
+                  replay(m, &stream, trace, (const double *)(const void *)theirs.data));
     if (json_get(trace, "tree", &value))
         check_tree(m, &value);
     model_free(m);
     free(json);
+    schema_free(schema);
+    buf_release(&stream.bytes);
+    buf_release(&of);
     buf_release(&theirs);
     buf_release(&path);
     buf_release(&name);
@@ -248,23 +289,16 @@ static void test_traces(void **state)
     struct json_value traces;
     struct json_value trace;
     struct json_iter it;
-    struct stream stream;
-    struct schema *schema;
     size_t n = 0;
 
     (void)state;
     assert_true(read_file(GOLDEN "traces.json", &text));
     assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
-    open_stream(&stream);
-    schema = trace_schema(&root);
-    assert_int_equal(schema_size(schema), stream.width);
     assert_true(json_get(&root, "traces", &traces));
     json_iter_init(&it, &traces);
     for (; json_next_element(&it, &trace); n++)
-        check_trace(&trace, schema, &stream);
+        check_trace(&root, &trace);
     assert_true(n >= 15);
-    schema_free(schema);
-    buf_release(&stream.bytes);
     buf_release(&text);
 }
 

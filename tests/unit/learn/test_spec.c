@@ -166,7 +166,7 @@ static void test_refused(void **state)
     schema_free(schema);
 }
 
-/* A schema without features, or with a category, is refused for the feature's sake. */
+/* A schema without features, or with a category that the class cannot take, is refused. */
 static void test_schema_refused(void **state)
 {
     struct schema *schema = schema_new();
@@ -176,7 +176,7 @@ static void test_schema_refused(void **state)
     assert_null(model_new("[\"mean\"]", schema, &err));
     assert_int_equal(err.code, ERR_INVALID);
     assert_int_equal(schema_add(schema, "colour", FEATURE_CATEGORICAL, NULL), 0);
-    assert_null(model_new("[\"mean\"]", schema, &err));
+    assert_null(model_new("[\"knn_regressor\"]", schema, &err));
     assert_non_null(strstr(err.text, "\"colour\" is categorical"));
     schema_free(schema);
 }
