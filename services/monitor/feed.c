@@ -13,6 +13,7 @@
 struct topic {
     const char *name;
     struct bus_places places; /* behind the last message that was read */
+    uint64_t added;           /* messages ever added up to there, where the bus counts them */
     int64_t left;             /* messages of this second; below 0: more came than were asked for */
     bool paused;
     uint64_t looked;
@@ -27,11 +28,39 @@ struct feed {
     struct topic topic[MONITOR_N_TOPICS];
 };
 
+/* How many messages lie behind the place that was reached. Where the bus counts what was ever added
+ * this is a subtraction; counting what lies there costs some of them a walk through it. */
+static int count_behind(struct feed *f, const struct topic *topic, uint64_t *ret, struct err *err)
+{
+    struct bus_marks marks;
+
+    if (!bus_can(f->bus, BUS_COUNTS))
+        return bus_places_count_after(f->bus, topic->name, &topic->places, ret, err);
+    int rc = bus_marks(f->bus, topic->name, -1, &marks, err);
+    if (rc == 0)
+        *ret = marks.added > topic->added ? marks.added - topic->added : 0;
+    return rc;
+}
+
 /* ---- Opening ---- */
 
 static int assign(struct feed *f, struct topic *topic, struct err *err)
 {
     return bus_places_assign(f->bus, f->reader, topic->name, &topic->places, err);
+}
+
+/* To the newest message, or to the oldest that is kept. */
+static int begin_at(struct feed *f, struct topic *topic, bool oldest, struct err *err)
+{
+    struct bus_marks marks;
+
+    if (bus_marks(f->bus, topic->name, -1, &marks, err) < 0)
+        return err->code;
+    topic->added = oldest ? marks.added - marks.kept : marks.added;
+    if (!oldest && bus_places_high(f->bus, topic->name, &topic->places, err) < 0)
+        return err->code;
+    int rc = assign(f, topic, err);
+    return rc < 0 ? rc : 0;
 }
 
 static int open_topic(struct feed *f, enum monitor_topic which, struct err *err)
@@ -45,11 +74,7 @@ static int open_topic(struct feed *f, enum monitor_topic which, struct err *err)
     if (n < 0)
         return n;
     topic->left = f->per_second;
-    bool from_oldest = which == MONITOR_DEAD || which == MONITOR_ALARMS;
-    if (!from_oldest && bus_places_high(f->bus, topic->name, &topic->places, err) < 0)
-        return err->code;
-    int rc = assign(f, topic, err);
-    return rc < 0 ? rc : 0;
+    return begin_at(f, topic, which == MONITOR_DEAD || which == MONITOR_ALARMS, err);
 }
 
 struct feed *feed_open(struct bus *bus, const struct task *task, struct monitor *m, struct err *err)
@@ -86,24 +111,16 @@ void feed_close(struct feed *f)
 
 /* ---- Skipping ---- */
 
-/* Goes to the newest message. */
-static int skip(struct feed *f, struct topic *topic, struct err *err)
-{
-    int rc = bus_places_high(f->bus, topic->name, &topic->places, err);
-
-    return rc < 0 ? rc : assign(f, topic, err);
-}
-
 /* A topic that was read up to its limit may be read again; one that is far behind skips. */
 static int resume(struct feed *f, enum monitor_topic which, uint64_t *ret_skipped, struct err *err)
 {
     struct topic *topic = &f->topic[which];
     uint64_t behind = 0;
-    int rc = bus_places_count_after(f->bus, topic->name, &topic->places, &behind, err);
+    int rc = count_behind(f, topic, &behind, err);
 
     *ret_skipped = 0;
     if (rc == 0 && (int64_t)behind > f->per_second) {
-        rc = skip(f, topic, err);
+        rc = begin_at(f, topic, false, err);
         *ret_skipped = behind;
     }
     if (rc < 0)
@@ -137,7 +154,7 @@ static int begin_second(struct feed *f, int64_t second, struct err *err)
 static int skip_all(struct feed *f, struct err *err)
 {
     for (int i = 0; i < MONITOR_N_TOPICS; i++) {
-        int rc = skip(f, &f->topic[i], err);
+        int rc = begin_at(f, &f->topic[i], false, err);
 
         if (rc < 0)
             return rc;
@@ -157,6 +174,7 @@ static void note(struct feed *f, const struct bus_msg *msgs, size_t n)
         bus_places_note(&topic->places, &msgs[k]);
         topic->left--;
         topic->looked++;
+        topic->added++;
     }
 }
 
