@@ -80,7 +80,7 @@ function fill(r, trip, scale, best) {
 
 function drawScale(place, scale) {
     const step = [1, 2, 5].flatMap((f) => Array.from({ length: 14 }, (_, e) => f * 10 ** (e - 6))).sort((a, b) => a - b)
-        .find((s) => (scale.high - scale.low) / s <= 6) || scale.high;
+        .find((s) => (scale.high - scale.low) / s <= Math.min(6, place.clientWidth / 75)) || scale.high;
     const ticks = [];
 
     for (let v = Math.ceil(scale.low / step) * step; v <= scale.high; v += step)

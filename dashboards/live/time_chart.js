@@ -316,7 +316,7 @@ export class TimeChart extends ChartCard {
                         type: o.log ? "logarithmic" : "linear", min: o.min, grace: o.log ? 0 : "8%",
                         beginAtZero: !o.log, afterFit: (s) => { s.width = Y_WIDTH; },
                         grid: { drawBorder: false, drawTicks: false },
-                        ticks: { font, padding: 6, maxTicksLimit: o.log ? 20 : 6, includeBounds: o.log, callback: (v) => this.yLabel(v) },
+                        ticks: { font, padding: 6, maxTicksLimit: o.log ? 20 : 6, includeBounds: Boolean(o.log), callback: (v) => this.yLabel(v) },
                     },
                 },
             },
@@ -339,7 +339,8 @@ export class TimeChart extends ChartCard {
         const { x, y } = this.chart.options.scales;
 
         x.ticks.color = y.ticks.color = colour("--muted");
-        y.grid.color = (c) => (c.tick?.value === 0 && this.options.zero ? colour("--muted") : colour("--grid"));
+        y.grid.color = (c) => (c.tick?.value === 0 && this.options.zero ? colour("--muted")
+            : this.options.log && !c.tick?.label ? "transparent" : colour("--grid"));
     }
 
     // ---- The legend, which also says the values ----

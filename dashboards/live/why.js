@@ -34,13 +34,13 @@ function waterfall(why) {
 
     return el("ul", { class: "waterfall" },
         row(why.base_name || "base", value(why.base, unit()), 0, why.base, "base"),
-        list.map((s) => row([s.name, s.value === null || s.value === undefined ? null : el("span", { class: "muted" }, ` = ${exact(s.value)}`)],
+        list.map((s) => row([s.name, s.value === null || s.value === undefined ? null : el("span", { class: "muted", "data-tip": exact(s.value) }, ` = ${typeof s.value === "number" ? number(s.value) : s.value}`)],
             signed(s.to - s.from, unit()), s.from, s.to, s.to >= s.from ? "more" : "less")),
         row(el("b", null, define("published", "prediction")), el("b", null, value(why.prediction, unit())), 0, why.prediction, "sum"));
 }
 
 function path(why) {
-    return [el("h4", null, "Path"), table("The path through the tree", ["feature", "test", "mean after it"], why.path.map((s) => [
+    return [el("h4", null, "Path"), table("The path through the tree", ["feature", why.contributions.some((c) => c.scaled !== null && c.scaled !== c.value) ? "test, of the scaled value" : "test", "mean after it"], why.path.map((s) => [
         s.feature, `${s.went === "left" ? "≤" : ">"} ${exact(s.threshold)}`, value(s.mean, unit()),
     ]))];
 }
