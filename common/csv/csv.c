@@ -2,9 +2,11 @@
 #include "csv/csv.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include "base/mem.h"
@@ -15,7 +17,8 @@ struct csv {
     gzFile file; /* reads plain files too; NULL: memory */
     const char *memory;
     size_t memory_left;
-    bool is_at_end; /* of the input */
+    double file_bytes; /* 0: not known */
+    bool is_at_end;    /* of the input */
 
     char *window; /* WINDOW bytes and one for a NUL */
     size_t start; /* of the bytes not yet given */
@@ -37,6 +40,8 @@ static struct csv *csv_new(void)
 
 struct csv *csv_open(const char *path, struct err *err)
 {
+    struct stat st;
+
     errno = 0;
     gzFile file = gzopen(path, "rbe");
 
@@ -48,6 +53,7 @@ struct csv *csv_open(const char *path, struct err *err)
 
     struct csv *csv = csv_new();
     csv->file = file;
+    csv->file_bytes = stat(path, &st) == 0 ? (double)st.st_size : 0;
     return csv;
 }
 
@@ -78,6 +84,13 @@ void csv_guess_separator(struct csv *csv)
 uint64_t csv_line(const struct csv *csv)
 {
     return csv->line;
+}
+
+double csv_progress(const struct csv *csv)
+{
+    double at = csv->file && csv->file_bytes > 0 ? (double)gzoffset(csv->file) : 0;
+
+    return at > 0 ? fmin(at / csv->file_bytes, 1) : 0;
 }
 
 /* Reads at least one more byte into the window, which has room, or finds the end. */

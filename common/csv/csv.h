@@ -47,4 +47,7 @@ int csv_next(struct csv *csv, const struct csv_field **ret, size_t *ret_n,
 /* The number, from 1, of the line that csv_next() read last. */
 uint64_t csv_line(const struct csv *csv);
 
+/* The share of the file that has been read from the disk, 0 to 1; 0 where that cannot be told. */
+double csv_progress(const struct csv *csv);
+
 #endif
