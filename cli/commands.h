@@ -8,6 +8,8 @@ int demo_command(int argc, char **argv);
 int tail_command(int argc, char **argv);
 int publish_command(int argc, char **argv);
 int audit_command(int argc, char **argv);
+int evaluate_command(int argc, char **argv);
+int learners_command(int argc, char **argv);
 int models_command(int argc, char **argv);
 int status_command(int argc, char **argv);
 int top_command(int argc, char **argv);

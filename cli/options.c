@@ -62,6 +62,7 @@ static int refuse_unknown(const struct usage *usage, const char *arg)
 /* Stores a value; CLI_GO or a status. */
 static int take(const struct usage *usage, const struct option_spec *o, const char *value)
 {
+    struct option_many *many;
     double number;
     int64_t whole;
     char low[NUM_TEXT_MAX];
@@ -84,6 +85,15 @@ static int take(const struct usage *usage, const struct option_spec *o, const ch
             return CLI_GO;
         }
         break;
+    case OPTION_MANY:
+        many = o->target;
+        if (many->n < OPTION_MANY_MAX) {
+            many->value[many->n++] = value;
+            return CLI_GO;
+        }
+        fprintf(stderr, "oxbow %s: --%s %s: at most %d of them\n", usage->command, o->name, value,
+                OPTION_MANY_MAX);
+        return CLI_REFUSED;
     case OPTION_FLAG:
     case OPTION_REST:
         break;

@@ -22,7 +22,15 @@ enum option_kind {
     OPTION_TEXT,   /* const char * */
     OPTION_INT,    /* int64_t, from min to max */
     OPTION_NUMBER, /* double, from min to max */
+    OPTION_MANY,   /* struct option_many: may be given again and again */
     OPTION_REST,   /* struct option_rest: it and all that follows belong to another program */
+};
+
+#define OPTION_MANY_MAX 32
+
+struct option_many {
+    const char *value[OPTION_MANY_MAX]; /* in the order of the command line */
+    size_t n;
 };
 
 struct option_rest {
