@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """Are the loop's scores River's? Dumps learning-queue of a finished run and lets River learn the same rows.
 
-    bench/river_check.py --data DIR [--bin DIR] [--config FILE] [--limit N]
+    bench/river_check.py --data DIR [--bin DIR] [--config FILE] [--limit N] [--rows FILE]
 
 DIR is the data folder of an earlier `./run demo --replay FILE --data DIR`. Needs River (`pip install river`).
 The loop is started on DIR without a simulator, `oxbow audit --settled` and `--deep` are run, learning-queue is
 read from its first row, and River's progressive validation (StandardScaler before each learner, predictions
 clipped at 0; the pipelines of config/taxi.json, written out below) runs over the same rows in the same order. Prints both MAEs and their difference; exits 1 when one
-differs by more than 1e-9 times its size.
+differs by more than 1e-9 times its size. With --rows the rows are also written as bench_learners reads them.
 """
 import argparse
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -25,12 +26,21 @@ def pipelines():
     lazy = neighbors.LazySearch(window_size=1000)
     return {
         "linear-regression": preprocessing.StandardScaler() | linear_model.LinearRegression(clip_gradient=100),
-        "decision-tree": preprocessing.StandardScaler() | tree.HoeffdingTreeRegressor(
-            max_depth=20, leaf_model=linear_model.LinearRegression(clip_gradient=100),
+        "decision-tree": preprocessing.StandardScaler() | tree.HoeffdingAdaptiveTreeRegressor(
+            max_depth=20, seed=42, leaf_model=linear_model.LinearRegression(clip_gradient=100),
             memory_estimate_period=10**12),
         "nearest-neighbors": preprocessing.StandardScaler() | neighbors.KNNRegressor(engine=lazy),
         "baseline": dummy.StatisticRegressor(stats.Mean()),
     }
+
+
+def write_rows(path, rows):
+    names = list(rows[0]["features"])
+    with open(path, "wb") as out:
+        out.write(struct.pack("<Q", len(names)))
+        for row in rows:
+            x = [float("nan") if row["features"][n] is None else float(row["features"][n]) for n in names]
+            out.write(struct.pack(f"<{len(names) + 1}d", *x, row["duration"]))
 
 
 def oxbow(a, *args):
@@ -45,6 +55,7 @@ def main():
     p.add_argument("--config", default=os.path.join(root, "config/taxi.json"))
     p.add_argument("--data", required=True)
     p.add_argument("--limit", type=int, default=0, help="only the first N rows (then nothing is compared)")
+    p.add_argument("--rows", help="a file to write the rows to, for bench_learners")
     a = p.parse_args()
 
     log = open(os.path.join(a.data, "river_check.log"), "w")
@@ -72,6 +83,8 @@ def main():
 
     if a.limit:
         rows = rows[:a.limit]
+    if a.rows:
+        write_rows(a.rows, rows)
     print(f"{len(rows)} rows, seq {rows[0]['seq']} to {rows[-1]['seq']}; River {river.__version__}")
     failed = False
     for name, model in pipelines().items():
