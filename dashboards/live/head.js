@@ -1,6 +1,6 @@
 /* The top of the page: the header's clock, the verdict, the tiles, and what is wrong. */
 import { $, chip, define, el, put, setText } from "./dom.js";
-import { NONE, count, duration, millis, moment, number, short, time } from "./format.js";
+import { NONE, count, duration, millis, moment, number, percent, short, time } from "./format.js";
 import { look, noun, nouns, on, store } from "./store.js";
 
 const SPARK = 60; // points, one a tick
@@ -89,6 +89,19 @@ export function drawVerdict() {
             setText($("speak"), text);
         spoken = said;
     }
+}
+
+/* More comes than this page looks at: said, with how much of it counts. */
+function drawSampled() {
+    const parts = Object.entries(store.tick?.sampled || {}).filter(([, part]) => part < 0.995);
+    const place = $("sampled");
+
+    place.hidden = !parts.length;
+    if (!parts.length)
+        return;
+    if (!place.firstChild)
+        place.append(define("sampled", "Sampled"), el("span"));
+    setText(place.lastChild, `: this page looks at ${parts.map(([name, part]) => `${percent(part, part < 0.1 ? 1 : 0)} of the ${name}`).join(", ")}. Counts and rates are exact.`);
 }
 
 // ---- Tiles ----
@@ -308,13 +321,14 @@ export function startHead() {
         drawName();
         drawAlarms();
     });
-    setInterval(drawLive, 200);
+    setInterval(() => document.hidden || drawLive(), 200);
 }
 
 export function drawHead() {
     drawLive();
     drawClock();
     drawVerdict();
+    drawSampled();
     drawTiles();
     drawStarting();
 }

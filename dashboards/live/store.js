@@ -3,6 +3,7 @@
 const CURVE_MAX = 600;
 const LATEST_MAX = 20;
 const MARKS_MAX = 200;
+const SHOWN_MAX = 8;
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [12, 3], [4, 2, 1, 2]];
 
 export const RANGE_S = { "5m": 300, "1h": 3600, "12h": 43200, "7d": 604800 };
@@ -16,7 +17,7 @@ export const store = {
     latest: [],
     marks: [],
     models: [],         // names in their order, the baseline last
-    hidden: new Set(),  // models that the reader has taken off the charts
+    hidden: new Set(),  // models that are off the charts
     connection: "connecting", // "live", "lost"
     problem: null,      // {what, since_ms}: what the monitor answers instead of figures
     arrived: 0,         // performance.now() of the newest tick
@@ -71,8 +72,18 @@ function takeTick(tick) {
     store.arrived = performance.now();
     const names = tick.models.map((m) => m.name);
 
-    if (names.join("\n") !== store.models.join("\n"))
+    if (names.join("\n") !== store.models.join("\n")) {
         store.models = names;
+        store.hidden = new Set(tooMany(tick.models));
+    }
+}
+
+/* Of more models than a chart can show, those that are off at first: all but the baseline and the best few. */
+function tooMany(models) {
+    if (models.length <= SHOWN_MAX)
+        return [];
+    return models.filter((m) => !m.is_baseline).sort((a, b) => (a.window?.mae ?? Infinity) - (b.window?.mae ?? Infinity))
+        .slice(SHOWN_MAX - 1).map((m) => m.name);
 }
 
 function addMarks(marks) {

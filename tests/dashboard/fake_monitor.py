@@ -40,6 +40,7 @@ MODELS = [  # name, class, mean error once learned, error at first, seconds to l
 ]
 FEATURES = [("passenger_count", "numeric"), ("is_weekend", "boolean"), ("l1_distance", "numeric"),
             ("avg_speed_by_hour", "numeric"), ("hour_cos", "numeric"), ("hour_sin", "numeric")]
+MODELS_MAX = 12  # of more, each tick names the next few
 SERVICES = ["redis-server", "views-1", "inference-1", "learner-1", "simulator-1", "monitor-1"]
 RANGES = {"5m": (300, 1), "1h": (3600, 6), "12h": (43200, 72), "7d": (604800, 1008)}
 
@@ -60,6 +61,8 @@ class Settings:
     noun: str = "trip"
     unit: str = "s"
     drifting: str = ""          # a feature
+    models: int = 4             # the baseline among them
+    looked: float = 1.0         # the part of the messages that is looked at
 
 
 def noise(*key):
@@ -77,6 +80,8 @@ class World:
 
     def __init__(self, settings, warm_s=900, gap=None):
         self.set = settings
+        more = [(f"model-{i}", "linear_regression", 300.0 + i, 400.0, 100) for i in range(settings.models - 4)]
+        self.models = MODELS[:-1] + more + MODELS[-1:]
         self.lock = threading.Condition()
         self.started_ms = int(time.time() * 1000) - warm_s * 1000
         self.t = 0                     # synthetic seconds since the start
@@ -104,7 +109,7 @@ class World:
         return EVENT_START_MS + int(t * 1000 * self.set.speed)
 
     def mae(self, model, t):
-        name, _, settled, first, span = next(m for m in MODELS if m[0] == model)
+        name, _, settled, first, span = next(m for m in self.models if m[0] == model)
         value = settled + (first - settled) * math.exp(-t / span)
         value += 18 * math.sin(t / 90 + len(name)) + 7 * noise(name, int(t) // 4)
         if 520 < t < 600 and name != "baseline":
@@ -114,7 +119,7 @@ class World:
     def curves(self, t):
         base = self.mae("baseline", t)
         values = {}
-        for name, *_ in MODELS:
+        for name, *_ in self.models:
             mae = self.mae(name, t)
             values[f"mae.{name}"] = mae
             values[f"skill.{name}"] = round(1 - mae / base, 4)
@@ -150,7 +155,7 @@ class World:
         values = {"linear-regression": 260 + distance * 9800 + r.gauss(0, 90),
                   "decision-tree": 190 + distance * 11200 + r.gauss(0, 60),
                   "nearest-neighbors": 210 + distance * 10900 + r.gauss(0, 110),
-                  "baseline": 838.2}
+                  "baseline": 838.2} | {m[0]: 300 + distance * 9000 for m in self.models[3:-1]}
         trip = {"key": key, "from": a, "to": b, "size": round(distance, 5), "label": round(label, 1),
                 "time_ms": self.wall(self.t) - r.randrange(900), "event_ms": self.event(self.t) - r.randrange(900) * 60,
                 "values": {k: round(v, 2) for k, v in values.items()},
@@ -263,10 +268,11 @@ class World:
         s, c = self.set, self.curves(self.t)
         flows = s.state != "starting"
         known = s.state in ("running", "few")
-        models = [self.model(name, cls, c) for name, cls, *_ in MODELS]
+        models = [self.model(name, cls, c) for name, cls, *_ in self.models]
         requests = int(self.totals["requests"])
         labelled = int(self.totals["labelled"])
         down = s.down
+        some = models[self.t * MODELS_MAX % len(models):][:MODELS_MAX] if len(models) > MODELS_MAX else models
         return {
             "id": self.id, "checks": self.checks(), "models_of": len(models), "services_of": len(SERVICES), "time_ms": self.wall(self.t), "event_ms": self.event(self.t) if flows else None,
             "speed": s.speed if flows else None, "state": s.state,
@@ -280,8 +286,8 @@ class World:
                       for k in ("requests", "predictions", "labels", "learned")} | {"outcomes": c["rate.labels"] if known else 0},
             "lag_ms": {p: c[f"lag.{p}"] if flows else None for p in ("p50", "p95", "p99")},
             "backlog": c["backlog"],
-            "sampled": {"requests": round(min(1, 16 / max(1, s.load)), 3), "predictions": 1.0, "labels": 1.0},
-            "models": models,
+            "sampled": {"requests": s.looked, "predictions": s.looked, "labels": s.looked},
+            "models": some,
             "services": [] if not flows and s.state == "starting" else [
                 {"instance": i, "service": i.rsplit("-", 1)[0], "state": "down" if i == down else "up",
                  "doing": "running", "since_ms": self.wall(self.t - 40) if i == down else self.started_ms + 2000,
@@ -335,7 +341,8 @@ class World:
                                    {"predicted": t["values"]["decision-tree"]} for t in moving],
                         "moving_of": int(self.set.load * 12)} if self.set.map else None,
                 "latest": list(self.latest) if self.set.state in ("running", "few") else [],
-                "marks": self.marks, "tick": self.ticks[-1]}
+                "marks": self.marks,
+                "tick": self.ticks[-1] | {"models": [self.model(n, c, self.curves(self.t)) for n, c, *_ in self.models]}}
 
     def history(self, query):
         span, step = RANGES[query.get("range", "5m")]
@@ -359,18 +366,18 @@ class World:
             rows = max(0, int(n * (1 + .6 * noise(name[:0], i, len(labels))) / len(labels)))
             if len(labels) == 24 and i in (3, 4):
                 rows = 12
-            mae = next(m for m in MODELS if m[0] == name)[2] * shape(i / max(1, len(labels) - 1)) * (1 + .06 * noise(name, i))
+            mae = next(m for m in self.models if m[0] == name)[2] * shape(i / max(1, len(labels) - 1)) * (1 + .06 * noise(name, i))
             half = 1.96 * mae * .9 / math.sqrt(max(rows, 1))
             if not rows:
                 return {"n": 0, "mae": None, "low": None, "high": None}
             return {"n": rows, "mae": round(mae, 1), "low": round(max(0, mae - half), 1), "high": round(mae + half, 1)}
-        return {"labels": labels, "models": {m[0]: [bar(m[0], i) for i in range(len(labels))] for m in MODELS}}
+        return {"labels": labels, "models": {m[0]: [bar(m[0], i) for i in range(len(labels))] for m in self.models}}
 
     def breakdown(self):
         n = 5000 if self.set.state == "running" else 61 if self.set.state == "few" else 0
         deciles = [30, 240, 330, 420, 520, 640, 780, 950, 1180, 1580, 10800]
         errors = {}
-        for name, _, mae, *_ in MODELS:
+        for name, _, mae, *_ in self.models:
             errors[name] = [int(n * math.exp(-abs(-1240 + i * 80 + 40 - 60 * noise(name)) / mae) / mae * 40) for i in range(31)]
         return {"error_bounds": [-1200 + i * 80 for i in range(30)], "errors": errors,
                 "hour": self.bars([str(i) for i in range(24)], lambda x: .75 + .5 * math.sin(x * math.pi), n),
@@ -380,11 +387,11 @@ class World:
                 "cohorts": [{"from_ms": self.wall(self.t - 60 * (12 - i)), "predicted": int(self.set.load * 60),
                              "labelled": int(self.set.load * 60 * (1 - math.exp(-(12 - i) / 1.6))),
                              "completeness": round(1 - math.exp(-(12 - i) / 1.6), 3),
-                             "mae": {m[0]: round(m[2] * (.72 + .28 * (1 - math.exp(-(12 - i) / 1.6))), 1) for m in MODELS}}
+                             "mae": {m[0]: round(m[2] * (.72 + .28 * (1 - math.exp(-(12 - i) / 1.6))), 1) for m in self.models}}
                             for i in range(12)] if n else []}
 
     def model_details(self, name):
-        found = next((m for m in self.ticks[-1]["models"] if m["name"] == name), None)
+        found = next((self.model(n, c, self.curves(self.t)) for n, c, *_ in self.models if n == name), None)
         if not found:
             return None
         versions = []
@@ -419,7 +426,7 @@ class World:
         if not t or model not in t["values"]:
             return None
         served, version = t["values"][model], f"{generation(model)}-4000"
-        cls = next(m[1] for m in MODELS if m[0] == model)
+        cls = next(m[1] for m in self.models if m[0] == model)
         out = {"available": True, "model": model, "class": cls, "version": version, "prediction": served,
                "served": max(0, served), "base": 838.2, "base_name": "intercept", "contributions": [], "path": None,
                "neighbours": None}
@@ -469,7 +476,7 @@ class World:
                 "skew": {"compared": int(self.totals["labelled"]), "differing": 0, "examples": []},
                 "errors": [{"model": m[0], "detector": "adwin",
                             "alarms": sum(k["model"] == m[0] and k["kind"] == "error-drift" for k in self.marks),
-                            "last_ms": None} for m in MODELS]}
+                            "last_ms": None} for m in self.models]}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

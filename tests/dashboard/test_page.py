@@ -315,6 +315,19 @@ def test_other_tasks(bench):
     silent(page)
 
 
+def test_many_models(bench):
+    """64 models: ticks name a few at a time, the page keeps all; a sample is called one."""
+    server = bench.serve(models=64, accelerate=4, looked=.4)
+    page = bench.shown(server)
+    at = ask(page, "store.tick.id")
+    page.wait(f"(async () => {STORE}.tick.id > {at + 8})()", "some ticks")
+    check(page.js("document.querySelectorAll('.model').length") == 64, "a card for each")
+    check(page.js("[...document.querySelectorAll('.model h3')].at(-1).innerText") == "baseline", "the baseline is the last")
+    check("40 % of the requests" in page.text("#sampled"), page.text("#sampled"))
+    check(page.js("document.documentElement.scrollWidth") <= 1440, "and nothing sticks out")
+    silent(page)
+
+
 # ---- The drawer ----
 
 def test_drawer(bench):
