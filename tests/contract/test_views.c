@@ -625,6 +625,14 @@ static void test_query(void **state)
                      0);
     assert_string_equal(buf_str(&out), "trips_started=1 trips_in_progress=0 ");
     assert_int_equal(views_query(f->views, "SELECT nonsense", collect, &out, &err), ERR_IO);
+
+    /* Views alone: no tables, neither the engine's nor the task's. */
+    buf_clear(&out);
+    assert_int_equal(views_names(f->views, &out, &err), 0);
+    assert_non_null(strstr(out.data, "\nmodel_perf\n"));
+    assert_non_null(strstr(out.data, "\npick_ups\n"));
+    assert_null(strstr(out.data, "\nrequests\n"));
+    assert_null(strstr(out.data, "\nhourly_speed\n"));
     buf_release(&out);
 }
 

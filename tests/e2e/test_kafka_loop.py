@@ -7,6 +7,7 @@ Skipped (status 77) where there is no Java, or no jars of Kafka.
 
 import argparse
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -18,6 +19,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 
 from kafka import Broker
 from oxbow import World, check, wait_for
+from page import Page
 from test_kills import kill
 
 TRIPS_A_KILL = 800
@@ -61,9 +63,14 @@ def test_balanced_and_fresh():
     --fresh begins anew."""
     with Broker() as broker:
         with on_kafka(broker, **KEEP) as world:
-            up = world.up("--inference", 2, simulate=("--rate", 500, "--trips", 2000))
+            os.environ["OXBOW_MONITOR_LISTEN"] = "127.0.0.1:0"
+            up = world.up("--inference", 2, simulate=("--rate", 500, "--trips", 2000), monitor=True)
             up.wait_line("simulator-1 has finished", patience_s=120)
             ledger = check_balanced(world, 2000)
+            page = Page(up)
+            wait_for(lambda: page.tick()["counts"]["labelled"] == ledger["outcomes_emitted"],
+                     "every label on the page", 30)
+            check(page.tick()["models"][0]["window"]["n"] == 1000, "from all partitions")
             check(ledger["predictions_duplicate"] == 0, str(ledger))
             if shutil.which("kcat"):
                 kcat = subprocess.run(

@@ -8,6 +8,7 @@ broker, no PostgreSQL server or no kcat.
 """
 
 import argparse
+import os
 import pathlib
 import random
 import shutil
@@ -20,6 +21,7 @@ sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import postgres
 from kafka import Broker
 from oxbow import ROOT, World, check, free_port, wait_for
+from page import Page
 from test_kills import kill
 
 TRIPS_A_KILL = 300
@@ -99,12 +101,29 @@ def check_balanced(world, trips, timeout_s=180):
         check(model["learned"] == labelled and model["skipped"] == 0, f"{name}: {model}")
 
 
+def check_monitor(page, world):
+    """The monitor shows what this engine tells, and null where it hides."""
+    emitted = world.ledger()["outcomes_emitted"]
+    wait_for(lambda: page.tick()["counts"]["labelled"] == emitted, "every label on the page", 30)
+    tick = page.tick()
+    check(tick["counts"]["requests"] == 800 and tick["models"][0]["window"]["n"] > 500, tick)
+    audit = wait_for(lambda: (lambda a: a if a["state"] == "balanced" else None)(page.get("api/audit")),
+                     "an audit", 60)
+    check(any(e["hidden"] for e in audit["equations"]), audit)
+    perf = page.get("api/views/model_perf")
+    check({row[perf["columns"].index("model")] for row in perf["rows"]} ==
+          {m["name"] for m in tick["models"]}, perf)
+    check(page.status("api/views/nonsense")[0] == 404, "no such view")
+
+
 def test_balanced_and_fresh(broker, pg):
     """A plain run is balanced, a restart goes on, changed SQL is applied, --fresh begins anew."""
     with Materialize(pg, broker) as materialize, on_materialize(broker, materialize) as world:
-        up = world.up(simulate=("--rate", 200, "--trips", 800))
+        os.environ["OXBOW_MONITOR_LISTEN"] = "127.0.0.1:0"
+        up = world.up(simulate=("--rate", 200, "--trips", 800), monitor=True)
         up.wait_line("simulator-1 has finished", patience_s=180)
         check_balanced(world, 800)
+        check_monitor(Page(up), world)
         text = world.run("audit")
         check("hidden by this engine" in text.stdout, text.stdout)
         check(up.stop() == 0, "it stops with status 0")
