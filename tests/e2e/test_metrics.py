@@ -12,7 +12,7 @@ import subprocess
 from oxbow import BIN, ROOT, World, check, main, shipped_config, wait_for
 
 # A free port each: many loops run on this machine.
-FREE = {"OXBOW_METRICS": "127.0.0.1:0"}
+FREE = "127.0.0.1:0"
 MONITOR = {"listen": "127.0.0.1:0"}
 HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 COMMON = {"task", "service"}
@@ -130,8 +130,7 @@ def test_all_services():
     the figures are those of the audit."""
     trips = 1500
     with World("metrics", monitor={**shipped_config()["monitor"], **MONITOR}) as world:
-        os.environ.update(FREE)
-        world.up(simulate=("--rate", "300", "--trips", str(trips)), monitor=True)
+        world.up("--metrics", FREE, simulate=("--rate", "300", "--trips", str(trips)), monitor=True)
         instances = {"simulator-1", "views-1", "inference-1", "learner-1", "monitor-1"}
         # The simulator leaves when it has published everything: it is asked meanwhile.
         where = wait_for(lambda: (lambda a: a if a.keys() == instances else None)(addresses(world)),
@@ -207,8 +206,7 @@ def test_all_services():
 def test_not_ready():
     """While the store does not answer a service is healthy, serves, and says what it misses."""
     with World("ready") as world:
-        os.environ.update(FREE)
-        up = world.up(simulate=("--rate", "50"))
+        up = world.up("--metrics", FREE, simulate=("--rate", "50"))
         where = wait_for(lambda: (lambda a: a if len(a) == 4 else None)(addresses(world)),
                          "an address of every service")
         wait_for(lambda: all(get(a, "/readyz")[0] == 200 for a in where.values()), "all ready")
@@ -250,8 +248,7 @@ def test_series():
     models = {f"m{i:02}": ["standard_scaler", "linear_regression"] for i in range(63)}
     with World("series", models=models, refresh_rows=50,
                monitor={**shipped_config()["monitor"], **MONITOR}) as world:
-        os.environ.update(FREE)
-        world.up(simulate=("--rate", "400"), monitor=True)
+        world.up("--metrics", FREE, simulate=("--rate", "400"), monitor=True)
         where = wait_for(lambda: (lambda a: a if len(a) == 5 else None)(addresses(world)),
                          "an address of every service", 60)
 
