@@ -70,7 +70,7 @@ class Bench:
         wait_for(lambda: self.redis("KEYS", "oxbow:{taxi}:incarnation"), "an incarnation")
         self.prefix = self.world.prefix(self.redis)
         models = [self.start("inference"), self.start("learner")]
-        simulator = self.start("simulator", "--rate", "1000000")
+        simulator = self.start("simulator", "--rate", "15000")
         learned = self.prefix + "learning-queue"
         wait_for(lambda: self.redis("XLEN", learned) > 20000, "labels", PATIENCE_S)
         for process in models:

@@ -194,8 +194,11 @@ int redis_ask_count_after(struct bus *base, const char *topic, int32_t partition
     uint64_t kept = (uint64_t)redis_reply_int(redis_reply_get(info, "length"));
     struct bus_id first = redis_entry_id(redis_reply_get(info, "first-entry"));
     struct bus_id last = redis_entry_id(redis_reply_get(info, "last-entry"));
-    /* A numbered stream without holes: the ids are the count. */
-    bool numbered = last.ms < BUS_ID_TIME_MIN && !first.seq && !last.seq && !at.seq &&
+    /*
+     * A numbered stream without holes: the ids are the count. Its entries are all "N-0"; a place
+     * behind one of them may say more, as the floor of a group does.
+     */
+    bool numbered = last.ms < BUS_ID_TIME_MIN && !first.seq && !last.seq &&
                     kept == last.ms - first.ms + 1;
 
     if (!kept || bus_id_compare(at, last) >= 0)
