@@ -298,7 +298,8 @@ int deep_refold(struct audit *audit, struct inspect *in, const struct deep_model
                                          .key = task->key,
                                          .label = task->label,
                                          .models = names,
-                                         .n_models = n_models};
+                                         .n_models = n_models,
+                                         .positive = task_positive(task)};
     q.rows = row_reader_new(&options, err);
     int rc = q.rows ? run(&q, err) : err->code;
 

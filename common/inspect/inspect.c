@@ -78,6 +78,7 @@ int inspect_views_options(const struct task *task, const char *path, bool read_o
         .topic_names = {task->topics.requests, task->topics.outcomes, task->topics.predictions},
         .label_min = task->label_min,
         .label_max = task->label_max,
+        .positive = task_positive(task),
         .max_event_bytes = task->max_event_bytes,
         .retention_seconds = task->retention_seconds,
         .retention_rows = task->retention_rows,

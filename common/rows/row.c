@@ -37,6 +37,7 @@ struct row_reader {
     size_t n_features;
     struct name *models;
     size_t n_models;
+    const struct label_positive *positive; /* or NULL */
 };
 
 /* Names */
@@ -232,6 +233,12 @@ static int read_label(const struct row_reader *r, const struct json_value *v, do
         return 0;
     if (v->type == JSON_NULL)
         return err_set(err, ERR_INVALID, "%s, the label, is %s", name, value_name(v));
+    if (r->positive) {
+        if (label_of_json(r->positive, v, ret))
+            return 0;
+        return err_set(err, ERR_INVALID,
+                       "%s, the label, is neither the positive nor a negative one", name);
+    }
     if (!read_double(v, ret))
         return refuse_value("", name, v, err);
     return 0;
@@ -265,6 +272,7 @@ struct row_reader *row_reader_new(const struct row_reader_options *options, stru
 
     struct row_reader *r = mem_zalloc(1, sizeof(*r));
     r->schema = options->schema;
+    r->positive = options->positive;
     r->fields[FIELD_SEQ] = name_of("seq");
     r->fields[FIELD_KEY] = name_of(options->key);
     r->fields[FIELD_REQUESTED_AT] = name_of("requested_at");

@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/label.h"
 #include "learn/schema.h"
 
 struct row_reader_options {
@@ -27,6 +28,7 @@ struct row_reader_options {
     const char *label;           /* name of the label's column; NULL for rows of `features` */
     const char *const *models;   /* names whose served predictions are wanted */
     size_t n_models;
+    const struct label_positive *positive; /* borrowed: labels are read as 1 and 0; NULL: numbers */
 };
 
 /* Values point into the text that was read. A member that is absent has type JSON_NULL, text NULL.
@@ -36,7 +38,7 @@ struct row {
     struct json_value key;          /* a string that is not empty, with its quotes */
     struct json_value features;     /* the object */
     struct json_value requested_at; /* a string, or JSON_NULL */
-    double label;                   /* finite; NaN for a reader without a label */
+    double label;                   /* finite; 1 or 0 of a binary task; NaN without a label */
     int64_t outcome_ms;             /* outcome_at, the bus's time of the outcome; 0: none there */
     uint64_t unknown;               /* features that the schema does not declare: ignored */
 };

@@ -17,32 +17,15 @@
 
 /* Errors */
 
-static int refuse(struct reader *r, int code, const char *path, const char *fmt, va_list ap)
-{
-    char text[sizeof(r->err->text)];
-
-    vsnprintf(text, sizeof(text), fmt, ap);
-    return err_set(r->err, code, "%s: %.200s: %s", r->task->file, path, text);
-}
-
 int task_refuse(struct reader *r, const char *path, const char *fmt, ...)
 {
+    char text[sizeof(r->err->text)];
     va_list ap;
 
     va_start(ap, fmt);
-    int code = refuse(r, ERR_INVALID, path, fmt, ap);
+    vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    return code;
-}
-
-int task_refuse_as(struct reader *r, int code, const char *path, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    refuse(r, code, path, fmt, ap);
-    va_end(ap);
-    return code;
+    return err_set(r->err, ERR_INVALID, "%s: %.200s: %s", r->task->file, path, text);
 }
 
 /* Loading */
@@ -105,6 +88,30 @@ static int check_label(struct reader *r)
     return 0;
 }
 
+/* What belongs to the other kind of task would be ignored: better say so. */
+static int check_kind(struct reader *r)
+{
+    const struct task *task = r->task;
+
+    if (task->is_binary) {
+        if (isfinite(task->label_min) || isfinite(task->label_max))
+            return task_refuse(r, "label_range", "is for a regression; remove it");
+        if (isfinite(task->clip_min) || isfinite(task->clip_max))
+            return task_refuse(r, "clip", "is for a regression; remove it");
+        if (task->class_weight[0] <= 0 || task->class_weight[1] <= 0)
+            return task_refuse(r, "class_weight", "must be above 0, or nothing would be learned");
+        return 0;
+    }
+    if (task->positive.type != LABEL_TRUE)
+        return task_refuse(r, "positive", "is for \"kind\": \"binary_classification\"; remove it");
+    if (task->threshold != 0.5)
+        return task_refuse(r, "threshold", "is for \"kind\": \"binary_classification\"; remove it");
+    if (task->class_weight[0] != 1 || task->class_weight[1] != 1)
+        return task_refuse(r, "class_weight",
+                           "is for \"kind\": \"binary_classification\"; remove it");
+    return 0;
+}
+
 /* A relative "sql" is meant from the task file's folder on; the default is beside that folder. */
 static void settle_sql_dir(struct task *task)
 {
@@ -142,6 +149,8 @@ struct task *task_load(const char *path, struct err *err)
         code = check_engines(&r);
     if (!code)
         code = check_label(&r);
+    if (!code)
+        code = check_kind(&r);
     if (!code)
         code = task_check_monitor(&r);
     if (!code && task->exactly_once && strcmp(task->bus, "kafka") != 0)
@@ -192,6 +201,7 @@ void task_free(struct task *task)
     free(task->sql_dir);
     schema_free(task->features);
     free(task->label);
+    free(task->positive.text);
     task_monitor_release(&task->monitor);
     for (size_t i = 0; i < task->n_models; i++) {
         free(task->models[i].name);
@@ -213,6 +223,16 @@ double task_clip(const struct task *task, double v)
     return v;
 }
 
+const struct label_positive *task_positive(const struct task *task)
+{
+    return task->is_binary ? &task->positive : NULL;
+}
+
+double task_weight(const struct task *task, double label)
+{
+    return task->is_binary ? task->class_weight[label == 1] : 1;
+}
+
 bool task_label_ok(const struct task *task, double label)
 {
     return isfinite(label) && label >= task->label_min && label <= task->label_max;
@@ -226,6 +246,22 @@ static void write_bounds(struct buf *out, const char *name, double low, double h
     json_write_number(out, low);
     buf_byte(out, ',');
     json_write_number(out, high);
+    buf_text(out, "],");
+}
+
+static void write_classes(struct buf *out, const struct task *task)
+{
+    buf_text(out, "\"positive\":");
+    if (task->positive.type == LABEL_TEXT)
+        json_write_string(out, task->positive.text, strlen(task->positive.text));
+    else if (task->positive.type == LABEL_NUMBER)
+        json_write_number(out, task->positive.number);
+    else
+        buf_text(out, "true");
+    buf_text(out, ",\"class_weight\":[");
+    json_write_number(out, task->class_weight[0]);
+    buf_byte(out, ',');
+    json_write_number(out, task->class_weight[1]);
     buf_text(out, "],");
 }
 
@@ -247,6 +283,8 @@ void task_generation(const struct task *task, size_t model, uint64_t sql_hash,
     buf_printf(&text, "],\"label\":\"%s\",", task->label);
     write_bounds(&text, "label_range", task->label_min, task->label_max);
     write_bounds(&text, "clip", task->clip_min, task->clip_max);
+    if (task->is_binary)
+        write_classes(&text, task);
     if (has_categories)
         buf_printf(&text, "\"max_categories\":%lld,", (long long)task->max_categories);
     buf_printf(&text, "\"max_model_bytes\":%lld,\"sql\":\"%016llx\"}",

@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/label.h"
 #include "base/log.h"
 #include "bus/bus.h"
 #include "learn/schema.h"
@@ -70,7 +71,7 @@ struct task_model {
 struct task {
     char *file; /* the path that was read */
     char *name; /* "task" */
-    char *kind; /* "regression" */
+    char *kind; /* "regression" or "binary_classification" */
     char *key;  /* "key": the name of the key's column in the views */
 
     struct {
@@ -111,6 +112,11 @@ struct task {
     double clip_min;         /* -INFINITY: open */
     double clip_max;         /* INFINITY: open */
 
+    bool is_binary; /* kind: labels are 1 (positive) and 0, predictions are P(positive) */
+    struct label_positive positive; /* use task_positive() */
+    double threshold;
+    double class_weight[2]; /* of label 0 and 1 */
+
     int64_t refresh_seconds; /* between two publications of a model, and two looks for one */
     int64_t refresh_rows;    /* or after so many learned rows, if that is sooner */
     enum task_start start;   /* where a new generation begins */
@@ -143,7 +149,7 @@ struct task {
 
 /*
  * NULL and the error's text on failure: ERR_NOT_FOUND or ERR_IO when the file cannot be read,
- * ERR_UNSUPPORTED for what comes with a later version, ERR_TOO_LARGE over 1 MiB, else ERR_INVALID.
+ * ERR_TOO_LARGE over 1 MiB, else ERR_INVALID.
  */
 struct task *task_load(const char *path, struct err *err) MUST_CHECK;
 void task_free(struct task *task); /* NULL is fine */
@@ -164,14 +170,22 @@ int task_ensure_topics(const struct task *task, struct bus *bus, struct err *err
 /* `v` within the task's clip; NaN stays NaN. */
 double task_clip(const struct task *task, double v);
 
+/* Which labels are positive, for those who read them; NULL for a regression, whose labels are
+ * numbers. */
+const struct label_positive *task_positive(const struct task *task);
+
+/* How much a row of that label weighs when it is learned. */
+double task_weight(const struct task *task, double label);
+
 /* True when a label can be learned: finite and within label_range. */
 bool task_label_ok(const struct task *task, double label);
 
 /*
  * The identity of a model's lineage: a hash (XXH64, as 16 hex digits) of everything that decides
  * what its bytes will be: canonical pipeline with all parameters, features, label, label_range,
- * clip, max_model_bytes, with categorical features max_categories, and `sql_hash`, which is the
- * hash of the task's SQL (task_sql_hash). `model` is an index of task->models.
+ * clip, of a binary task positive and class_weight, max_model_bytes, with categorical features
+ * max_categories, and `sql_hash`, which is the hash of the task's SQL (task_sql_hash). `model` is
+ * an index of task->models.
  */
 void task_generation(const struct task *task, size_t model, uint64_t sql_hash,
                      char ret[TASK_GENERATION_LEN + 1]);

@@ -132,7 +132,8 @@ static int add_model(struct reader *r, const char *path, char *name, const char 
 {
     struct task *task = r->task;
     char *text = mem_strndup(pipeline, len);
-    struct model *model = model_new(text, task->features, r->err);
+    struct model *model = model_new_of(task->is_binary ? MODEL_CLASSIFIER : MODEL_REGRESSOR, text,
+                                       task->features, r->err);
 
     if (!model) {
         int code = r->err ? r->err->code : ERR_INVALID;
@@ -200,6 +201,7 @@ int task_read_models(struct reader *r, const char *path, const struct json_value
     struct json_value pipeline;
     int code = 0;
 
+    r->task->is_binary = strcmp(r->task->kind, "binary_classification") == 0;
     if (v->type != JSON_OBJECT)
         return task_refuse(r, path,
                            "write {\"name\": pipeline, ...}, such as {\"linear-regression\": "
@@ -210,7 +212,9 @@ int task_read_models(struct reader *r, const char *path, const struct json_value
     if (!code && r->task->n_models == 0)
         code = task_refuse(r, path, "is empty; name at least one model");
     if (!code)
-        code = add_model(r, path, mem_strdup(TASK_BASELINE), "[\"mean\"]", 8);
+        code = add_model(r, path, mem_strdup(TASK_BASELINE),
+                         r->task->is_binary ? "[\"prior\"]" : "[\"mean\"]",
+                         r->task->is_binary ? 9 : 8);
     return code;
 }
 

@@ -18,8 +18,7 @@
 #define RANGE(low, high) .min = (low), .max = (high)
 #define BILLION          1000000000
 
-static const char *const kinds[] = {"regression", NULL};
-static const char *const later_kinds[] = {"binary_classification", NULL};
+static const char *const kinds[] = {"regression", "binary_classification", NULL};
 static const char *const buses[] = {"redis", "kafka", "memory", NULL};
 static const char *const engines[] = {"sqlite", "materialize", NULL};
 static const char *const starts[] = {
@@ -103,8 +102,7 @@ static const struct task_option options[] = {
      .fallback = "\"regression\"",
      AT(kind),
      .choices = kinds,
-     .later = later_kinds,
-     .help = "What is predicted: a number."},
+     .help = "What is predicted: a number, or which of two classes."},
     {.name = "key",
      .type = OPTION_TEXT,
      REQUIRED,
@@ -271,6 +269,29 @@ static const struct task_option options[] = {
      .fallback = "[null, null]",
      AT(clip_min),
      .help = "Predictions outside are served as the nearer end."},
+    {.name = "positive",
+     .type = OPTION_POSITIVE,
+     .fallback = "true",
+     AT(positive),
+     .help = "Of a binary task: the label that is positive; others of its type are negative."},
+    {.name = "threshold",
+     .type = OPTION_REAL,
+     .fallback = "0.5",
+     AT(threshold),
+     RANGE(0, 1),
+     .help = "Of a binary task: probabilities above count as positive, beside those above 0.5."},
+    {.name = "class_weight.positive",
+     .type = OPTION_REAL,
+     .fallback = "1",
+     AT(class_weight[1]),
+     RANGE(0, 1000000),
+     .help = "Of a binary task: how much a positive label weighs when it is learned; above 0."},
+    {.name = "class_weight.negative",
+     .type = OPTION_REAL,
+     .fallback = "1",
+     AT(class_weight[0]),
+     RANGE(0, 1000000),
+     .help = "And a negative one."},
     {.name = "refresh_seconds",
      .type = OPTION_COUNT,
      .fallback = "30",
@@ -606,7 +627,7 @@ void task_describe_options(struct buf *out)
             task_list_choices(o->choices, out);
             buf_text(out, "; ");
         }
-        if (o->type == OPTION_COUNT)
+        if (o->type == OPTION_COUNT || o->type == OPTION_REAL)
             buf_printf(out, "%lld to %lld; ", (long long)o->min, (long long)o->max);
         if (o->required)
             buf_text(out, "required");

@@ -14,9 +14,6 @@ struct reader {
 
 /* Says "<file>: <path>: <fmt>" and returns ERR_INVALID. */
 int task_refuse(struct reader *r, const char *path, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* The same with another code. */
-int task_refuse_as(struct reader *r, int code, const char *path, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
 
 /* ---- task_text.c ---- */
 
@@ -42,7 +39,9 @@ enum task_option_type {
     OPTION_ENUM,       /* an enum whose values are the indexes of `choices` */
     OPTION_COUNT,      /* int64_t from `min` to `max` */
     OPTION_BOUNDS,     /* two doubles, [low, high], null = open */
+    OPTION_REAL,       /* double from `min` to `max` */
     OPTION_FLAG,       /* bool */
+    OPTION_POSITIVE,   /* struct label_positive: true, a number or a text */
     OPTION_PROPERTIES, /* of Kafka: names to texts */
     OPTION_PAIR,       /* char *[2]: the names of two members of a message, or null */
     OPTION_DETECTOR,   /* char *, its canonical text, or NULL for null */
@@ -54,12 +53,11 @@ struct task_option {
     const char *name; /* its path in the file: "topics.requests" */
     enum task_option_type type;
     bool required;
-    const char *fallback;       /* JSON text; NULL: required, or stays as it is */
-    size_t offset;              /* of its value in struct task */
-    int64_t min;                /* COUNT */
-    int64_t max;                /* COUNT */
-    const char *const *choices; /* CHOICE, ENUM: ends with NULL */
-    const char *const *later;   /* CHOICE: known, and not there yet; ends with NULL; may be NULL */
+    const char *fallback;                /* JSON text; NULL: required, or stays as it is */
+    size_t offset;                       /* of its value in struct task */
+    int64_t min;                         /* COUNT, REAL */
+    int64_t max;                         /* COUNT, REAL */
+    const char *const *choices;          /* CHOICE, ENUM: ends with NULL */
     const char *(*check)(const char *s); /* TEXT: NULL when good, else what to write */
     bool is_secret;                      /* TEXT: not shown in errors, it may hold a password */
     const char *environment;             /* the variable that overrides it; NULL: none */

@@ -29,19 +29,13 @@ static int wrong_choice(struct reader *r, const struct task_option *o, const cha
     struct buf known = BUF_INIT;
     struct near near = {.wanted = text ? text : ""};
     char shown[80];
-    bool is_later = false;
     int code;
 
     task_list_choices(o->choices, &known);
-    for (size_t i = 0; text && o->later && o->later[i]; i++)
-        is_later = is_later || strcmp(o->later[i], text) == 0;
     for (size_t i = 0; o->choices[i]; i++)
         near_offer(&near, o->choices[i]);
 
-    if (is_later)
-        code = task_refuse_as(r, ERR_UNSUPPORTED, path,
-                              "\"%s\" comes with a later version; write %s", text, buf_str(&known));
-    else if (text && near.name)
+    if (text && near.name)
         code = task_refuse(r, path, "%s is not known; did you mean \"%s\"? Write %s",
                            task_show(v, shown), near.name, buf_str(&known));
     else
@@ -110,6 +104,40 @@ static int read_count(struct reader *r, const struct task_option *o, const char 
     return 0;
 }
 
+static int read_real(struct reader *r, const struct task_option *o, const char *path,
+                     const struct json_value *v, double *field)
+{
+    char shown[80];
+    double number;
+
+    if (v->type != JSON_NUMBER || !json_number(v, &number) || number < (double)o->min ||
+        number > (double)o->max)
+        return task_refuse(r, path, "is %s; write a number from %lld to %lld, such as %s",
+                           task_show(v, shown), (long long)o->min, (long long)o->max, o->fallback);
+    *field = number;
+    return 0;
+}
+
+static int read_positive(struct reader *r, const char *path, const struct json_value *v,
+                         struct label_positive *field)
+{
+    struct label_positive positive = {.type = LABEL_TRUE};
+
+    if (v->type == JSON_STRING)
+        positive = (struct label_positive){.type = LABEL_TEXT, .text = task_string(v)};
+    else if (v->type == JSON_NUMBER && json_number(v, &positive.number))
+        positive.type = LABEL_NUMBER;
+    else if (v->type != JSON_TRUE)
+        return task_wrong_type(r, path, "the label that is positive: true, a number or a text", v);
+    if (positive.type == LABEL_TEXT && (!positive.text || !*positive.text)) {
+        free(positive.text);
+        return task_wrong_type(r, path, "a text that is not empty", v);
+    }
+    free(field->text);
+    *field = positive;
+    return 0;
+}
+
 static bool read_bound(struct json_iter *it, double *bound)
 {
     struct json_value v;
@@ -150,6 +178,10 @@ int task_read_value(struct reader *r, const struct task_option *o, const char *p
         return read_count(r, o, path, v, field);
     case OPTION_BOUNDS:
         return read_bounds(r, path, v, field);
+    case OPTION_REAL:
+        return read_real(r, o, path, v, field);
+    case OPTION_POSITIVE:
+        return read_positive(r, path, v, field);
     case OPTION_FLAG:
         if (v->type != JSON_TRUE && v->type != JSON_FALSE)
             return task_wrong_type(r, path, "true or false", v);

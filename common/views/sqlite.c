@@ -239,6 +239,7 @@ static void copy_options(struct sqlite_views *s, const struct views_options *o)
         s->topic_names[i] = mem_strdup(o->topic_names[i] ? o->topic_names[i] : "");
     s->label_min = o->label_min;
     s->label_max = o->label_max;
+    s->positive = o->positive;
     s->max_event_bytes = o->max_event_bytes;
     s->retention_seconds = o->retention_seconds;
     s->retention_rows = o->retention_rows;

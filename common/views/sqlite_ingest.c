@@ -147,11 +147,25 @@ static int emit_features(struct sqlite_views *s, const struct views_event *ev, s
 
 enum emitted { NOT_COMPLETE, EMITTED, BAD_LABEL };
 
-bool sqlite_label_ok(const struct sqlite_views *s, sqlite3_stmt *row)
+static bool read_binary_label(const struct sqlite_views *s, sqlite3_stmt *row, double *ret)
+{
+    int type = sqlite3_column_type(row, s->learning_label);
+
+    if (type == SQLITE_TEXT)
+        return label_of_text(s->positive, (const char *)sqlite3_column_text(row, s->learning_label),
+                             (size_t)sqlite3_column_bytes(row, s->learning_label), ret);
+    return (type == SQLITE_INTEGER || type == SQLITE_FLOAT) &&
+           label_of_number(s->positive, sqlite3_column_double(row, s->learning_label), ret);
+}
+
+bool sqlite_label(const struct sqlite_views *s, sqlite3_stmt *row, double *ret)
 {
     int type = sqlite3_column_type(row, s->learning_label);
     double label = sqlite3_column_double(row, s->learning_label);
 
+    if (s->positive)
+        return read_binary_label(s, row, ret);
+    *ret = label;
     return (type == SQLITE_INTEGER || type == SQLITE_FLOAT) && isfinite(label) &&
            label >= s->label_min && label <= s->label_max;
 }
@@ -185,10 +199,12 @@ static int emit_learning(struct sqlite_views *s, const char *key, size_t key_len
     int rc = sqlite3_step(stmt);
     *ret = NOT_COMPLETE;
     if (rc == SQLITE_ROW) {
-        *ret = sqlite_label_ok(s, stmt) ? EMITTED : BAD_LABEL;
+        double label;
+
+        *ret = sqlite_label(s, stmt, &label) ? EMITTED : BAD_LABEL;
         if (*ret == EMITTED) {
             write_learning(s, out, stmt);
-            sqlite_scores_add(s, stmt, sqlite3_column_double(stmt, s->learning_label));
+            sqlite_scores_add(s, stmt, label);
         }
     } else if (rc != SQLITE_DONE)
         code = sqlite_fail(s, err, "view learning_queue");

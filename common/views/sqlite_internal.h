@@ -100,6 +100,7 @@ struct sqlite_views {
     uint64_t sql_hash;
     char *topic_names[VIEWS_N_INPUTS];
     double label_min, label_max;
+    const struct label_positive *positive; /* or NULL */
     int64_t max_event_bytes, retention_seconds, retention_rows, reconcile_ms;
     void (*position_text)(void *ctx, const void *origin, struct buf *out);
     void *position_ctx;
@@ -174,8 +175,11 @@ int sqlite_ingest(struct views *v, const struct views_event *events, size_t n,
                   const struct views_position *positions, size_t n_positions, int64_t now_ms,
                   struct err *err);
 
-/* True when the row of learning_row (or one like it) has a label that can be learned. */
-bool sqlite_label_ok(const struct sqlite_views *s, sqlite3_stmt *row);
+/*
+ * The label of the row of learning_row (or one like it), 1 or 0 in a binary task; false when it is
+ * none that can be learned.
+ */
+bool sqlite_label(const struct sqlite_views *s, sqlite3_stmt *row, double *ret);
 
 /* sqlite_scores.c: sums of errors, collected over a transaction */
 bool sqlite_scores_is_column(const char *name); /* of learning_queue: it does not go out */

@@ -321,8 +321,10 @@ static int add_kept(struct sqlite_views *s, struct err *err)
     int code = rc == SQLITE_OK ? 0 : sqlite_fail(s, err, "view learning_queue");
 
     for (size_t i = 1; code == 0 && (rc = sqlite3_step(row)) == SQLITE_ROW; i++) {
-        if (sqlite_label_ok(s, row))
-            sqlite_scores_add(s, row, sqlite3_column_double(row, s->learning_label));
+        double label;
+
+        if (sqlite_label(s, row, &label))
+            sqlite_scores_add(s, row, label);
         if (i % ROWS_AT_ONCE == 0)
             code = sqlite_scores_store(s, err);
     }

@@ -32,6 +32,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/label.h"
 #include "base/uuid.h"
 
 struct views;
@@ -54,6 +55,7 @@ struct views_options {
     int64_t window_seconds; /* Materialize: for how long a key is looked for, ${window_seconds} */
     double label_min;
     double label_max;
+    const struct label_positive *positive; /* borrowed: a binary task's labels; NULL: numbers */
     int64_t max_event_bytes;
     int64_t retention_seconds;
     int64_t retention_rows;

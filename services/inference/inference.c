@@ -25,7 +25,7 @@
 struct inference *inference_new(const struct inference_options *options, struct err *err)
 {
     const struct task *task = options->task;
-    struct row_reader_options rows = {task->features, task->key, NULL, NULL, 0};
+    struct row_reader_options rows = {task->features, task->key, NULL, NULL, 0, NULL};
     struct row_reader *reader = row_reader_new(&rows, err);
 
     if (!reader)
@@ -205,6 +205,22 @@ static int read_batch(struct inference *inf, struct err *err)
 
 /* Predicting */
 
+/* The value and, of a binary task, whether it is positive: by River's argmax, by the threshold. */
+static void write_value(struct inference *inf, double v)
+{
+    struct buf *out = &inf->text;
+
+    json_write_number(out, task_clip(inf->task, v));
+    if (!inf->task->is_binary)
+        return;
+    if (isnan(v)) {
+        buf_text(out, ",\"label\":null,\"at_threshold\":null");
+        return;
+    }
+    buf_printf(out, ",\"label\":%s,\"at_threshold\":%s", model_label(v) ? "true" : "false",
+               v > inf->task->threshold ? "true" : "false");
+}
+
 /* The message for good row `j`; everything but values, versions and the time is the row's own
  * bytes. */
 static void write_prediction(struct inference *inf, size_t j, const char *predicted_at)
@@ -225,7 +241,7 @@ static void write_prediction(struct inference *inf, size_t j, const char *predic
         if (i)
             buf_byte(out, ',');
         buf_append(out, m->head.data, m->head.len);
-        json_write_number(out, task_clip(inf->task, inf->out[i * INFERENCE_BATCH + j]));
+        write_value(inf, inf->out[i * INFERENCE_BATCH + j]);
         buf_append(out, m->tail.data, m->tail.len);
     }
     buf_text(out, "},\"requested_at\":");

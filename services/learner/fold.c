@@ -33,6 +33,8 @@ static struct fold *fold_alloc(const struct task *task, size_t model, const char
     f->index = model;
     snprintf(f->generation, sizeof(f->generation), "%s", generation);
     scores_init(&f->scores, (size_t)task->score_window);
+    if (task->is_binary)
+        scores_set_binary(&f->scores, task->threshold);
     return f;
 }
 
@@ -178,8 +180,10 @@ int fold_row(struct fold *f, const struct fold_input *row, struct err *err)
     }
     double predicted = task_clip(f->task, model_predict_one(f->model, row->x));
     scores_update(&f->scores, row->label, predicted, row->served);
+    if (f->task->is_binary)
+        scores_update_labels(&f->scores, row->label, predicted, row->served);
     error_drift_update(&f->drift, row->seq, row->at_ms, fabs(row->label - predicted));
-    model_learn_one(f->model, row->x, row->label, 1);
+    model_learn_one(f->model, row->x, row->label, task_weight(f->task, row->label));
     f->learned++;
     return FOLD_LEARNED;
 }

@@ -23,8 +23,8 @@ struct learning *learning_new(const struct learning_options *options, struct err
 {
     const struct task *task = options->task;
     const char **names = mem_zalloc(task->n_models + 1, sizeof(*names));
-    struct row_reader_options rows = {task->features, task->key, task->label, names,
-                                      task->n_models};
+    struct row_reader_options rows = {task->features, task->key,      task->label,
+                                      names,          task->n_models, task_positive(task)};
 
     for (size_t i = 0; i < task->n_models; i++)
         names[i] = task->models[i].name;

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "learn/model.h"
 
-#define N_METRICS 6 /* doubles of struct metrics */
+#define N_METRICS      6  /* doubles of struct metrics */
+#define N_LABEL_FIELDS 11 /* doubles of struct label_scores that are kept */
 
 /* The state of `m`, in the order in which it is stored. */
 static void metrics_fields(struct metrics *m, double *ret[N_METRICS])
@@ -33,18 +35,23 @@ static void write_exact(struct buf *out, double v)
         buf_text(out, isnan(v) ? "\"nan\"" : v > 0 ? "\"inf\"" : "\"-inf\"");
 }
 
+static void write_list(struct buf *out, const char *name, double *const *fields, size_t n)
+{
+    json_write_name(out, name);
+    for (size_t i = 0; i < n; i++) {
+        buf_byte(out, i ? ',' : '[');
+        write_exact(out, *fields[i]);
+    }
+    buf_byte(out, ']');
+}
+
 static void write_metrics(struct buf *out, const char *name, const struct metrics *m)
 {
     struct metrics copy = *m;
     double *fields[N_METRICS];
 
     metrics_fields(&copy, fields);
-    json_write_name(out, name);
-    for (size_t i = 0; i < N_METRICS; i++) {
-        buf_byte(out, i ? ',' : '[');
-        write_exact(out, *fields[i]);
-    }
-    buf_byte(out, ']');
+    write_list(out, name, fields, N_METRICS);
 }
 
 /* `v`, or null when there is nothing to be the score of. */
@@ -74,22 +81,29 @@ static bool read_exact(const struct json_value *v, double *ret)
     return true;
 }
 
-static bool read_metrics(const struct json_value *state, const char *name, struct metrics *ret)
+static bool read_list(const struct json_value *state, const char *name, double *const *fields,
+                      size_t n)
 {
     struct json_value list;
     struct json_value v;
     struct json_iter it;
-    double *fields[N_METRICS];
-    size_t n = 0;
+    size_t i = 0;
 
     if (!json_get(state, name, &list) || list.type != JSON_ARRAY)
         return false;
-    metrics_fields(ret, fields);
     json_iter_init(&it, &list);
     while (json_next_element(&it, &v))
-        if (n == N_METRICS || !read_exact(&v, fields[n++]))
+        if (i == n || !read_exact(&v, fields[i++]))
             return false;
-    return n == N_METRICS && ret->n >= 0;
+    return i == n;
+}
+
+static bool read_metrics(const struct json_value *state, const char *name, struct metrics *ret)
+{
+    double *fields[N_METRICS];
+
+    metrics_fields(ret, fields);
+    return read_list(state, name, fields, N_METRICS) && ret->n >= 0;
 }
 
 static bool read_window(const struct json_value *state, struct metrics_window *ret)
@@ -111,12 +125,94 @@ static bool read_window(const struct json_value *state, struct metrics_window *r
     return true;
 }
 
+/* Labels of a binary task: their scores, and their state as it lies in memory. */
+
+static void write_labels(struct buf *out, const char *name, const struct metrics_labels *m)
+{
+    bool is_any = m->tp + m->fp + m->tn + m->fn > 0;
+
+    buf_byte(out, ',');
+    json_write_name(out, name);
+    buf_byte(out, '{');
+    write_member(out, "accuracy", is_any, metrics_accuracy(m));
+    write_member(out, "precision", is_any, metrics_precision(m));
+    write_member(out, "recall", is_any, metrics_recall(m));
+    write_member(out, "f1", is_any, metrics_f1(m));
+    buf_byte(out, '}');
+}
+
+static void write_binary(const struct scores *s, struct buf *out)
+{
+    write_member(out, "log_loss", s->labels.n > 0, s->labels.log_loss);
+    write_member(out, "log_loss_served", s->labels_served.n > 0, s->labels_served.log_loss);
+    write_member(out, "unscored", true, s->labels.unscored);
+    write_member(out, "threshold", true, s->threshold);
+    write_labels(out, "argmax", &s->labels.argmax);
+    write_labels(out, "at_threshold", &s->labels.threshold);
+    write_labels(out, "argmax_served", &s->labels_served.argmax);
+    write_labels(out, "at_threshold_served", &s->labels_served.threshold);
+}
+
+/* The state of `m`, in the order in which it is stored. */
+static void label_fields(struct label_scores *m, double *ret[N_LABEL_FIELDS])
+{
+    struct metrics_labels *of[] = {&m->argmax, &m->threshold};
+    size_t n = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        ret[n++] = &of[i]->tp;
+        ret[n++] = &of[i]->fp;
+        ret[n++] = &of[i]->tn;
+        ret[n++] = &of[i]->fn;
+    }
+    ret[n++] = &m->n;
+    ret[n++] = &m->unscored;
+    ret[n++] = &m->log_loss;
+}
+
+static void write_label_state(struct buf *out, const char *name, const struct label_scores *m)
+{
+    struct label_scores copy = *m;
+    double *fields[N_LABEL_FIELDS];
+
+    label_fields(&copy, fields);
+    buf_byte(out, ',');
+    write_list(out, name, fields, N_LABEL_FIELDS);
+}
+
+static bool read_label_state(const struct json_value *state, const char *name,
+                             struct label_scores *ret)
+{
+    double *fields[N_LABEL_FIELDS];
+
+    label_fields(ret, fields);
+    return read_list(state, name, fields, N_LABEL_FIELDS);
+}
+
+static void update_labels(struct label_scores *m, bool y, double p, double threshold)
+{
+    if (isnan(p)) {
+        m->unscored += 1;
+        return;
+    }
+    metrics_labels_update(&m->argmax, y, model_label(p));
+    metrics_labels_update(&m->threshold, y, p > threshold);
+    m->n += 1;
+    m->log_loss += 1 / m->n * (metrics_log_loss_of(y, p) - m->log_loss);
+}
+
 /* Public functions */
 
 void scores_init(struct scores *s, size_t window)
 {
     *s = (struct scores){.all = {.n = 0}};
     metrics_window_init(&s->window, window);
+}
+
+void scores_set_binary(struct scores *s, double threshold)
+{
+    s->is_binary = true;
+    s->threshold = threshold;
 }
 
 void scores_release(struct scores *s)
@@ -134,6 +230,12 @@ void scores_update(struct scores *s, double label, double predicted, double serv
         metrics_update(&s->served, label, served);
 }
 
+void scores_update_labels(struct scores *s, double label, double predicted, double served)
+{
+    update_labels(&s->labels, label == 1, predicted, s->threshold);
+    update_labels(&s->labels_served, label == 1, served, s->threshold);
+}
+
 void scores_write_members(const struct scores *s, struct buf *out)
 {
     bool is_any = s->all.n > 0;
@@ -148,6 +250,8 @@ void scores_write_members(const struct scores *s, struct buf *out)
     write_member(out, "mae_served", is_served, metrics_mae(&s->served));
     write_member(out, "rmse_served", is_served, metrics_rmse(&s->served));
     write_member(out, "n_served", true, s->served.n);
+    if (s->is_binary)
+        write_binary(s, out);
 }
 
 void scores_write(const struct scores *s, struct buf *out)
@@ -158,6 +262,10 @@ void scores_write(const struct scores *s, struct buf *out)
     write_metrics(out, "all", &s->all);
     buf_byte(out, ',');
     write_metrics(out, "served", &s->served);
+    if (s->is_binary) {
+        write_label_state(out, "labels", &s->labels);
+        write_label_state(out, "labels_served", &s->labels_served);
+    }
     buf_text(out, ",\"window\":[");
     for (size_t i = 0; i < s->window.count; i++) {
         if (i)
@@ -177,5 +285,8 @@ int scores_read(struct scores *s, const char *text, struct err *err)
     if (!json_get(&root, "state", &state) || !read_metrics(&state, "all", &s->all) ||
         !read_metrics(&state, "served", &s->served) || !read_window(&state, &s->window))
         return err_set(err, ERR_CORRUPT, "its scores lack the state to go on from");
+    if (s->is_binary && (!read_label_state(&state, "labels", &s->labels) ||
+                         !read_label_state(&state, "labels_served", &s->labels_served)))
+        return err_set(err, ERR_CORRUPT, "its scores lack the state of the labels");
     return 0;
 }

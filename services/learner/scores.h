@@ -7,6 +7,11 @@
  * against its label, staleness and all. A prediction that is not finite cannot
  * be scored: it is left out of both, and shows as a smaller `n`.
  *
+ * Of a binary task the numbers above are those of P(positive) against 1 or 0 (`rmse`
+ * squared is the Brier score), and there are besides, once progressive and once
+ * served, the scores of labels and log_loss (metrics_binary.h); predictions that do
+ * not tell anything yet are counted as `unscored`.
+ *
  * The text carries the exact state under "state", so that a learner that
  * restarts goes on to the last bit.
  */
@@ -18,22 +23,41 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "learn/metrics.h"
+#include "learn/metrics_binary.h"
+
+/* Of a binary task; the labels that River's argmax takes, and those above the threshold. */
+struct label_scores {
+    struct metrics_labels argmax;
+    struct metrics_labels threshold;
+    double n;        /* scored */
+    double unscored; /* predictions of NaN */
+    double log_loss; /* mean */
+};
 
 struct scores {
     struct metrics all;
     struct metrics served;
     struct metrics_window window; /* of the progressive errors */
+
+    bool is_binary;
+    double threshold;
+    struct label_scores labels;
+    struct label_scores labels_served;
 };
 
 /* Lifecycle */
 
-void scores_init(struct scores *s, size_t window); /* window > 0 */
+void scores_init(struct scores *s, size_t window);          /* window > 0 */
+void scores_set_binary(struct scores *s, double threshold); /* they are of a binary task */
 void scores_release(struct scores *s);
 
 /* Use */
 
 /* `served` is NaN when the row has no logged prediction of this model. */
 void scores_update(struct scores *s, double label, double predicted, double served);
+
+/* Of a binary task besides; `served` is NaN as well when what was served could not tell. */
+void scores_update_labels(struct scores *s, double label, double predicted, double served);
 
 /* Appends the members that people read, without braces: `"mae":...,"rmse":...`; null where n is 0.
  */

@@ -40,6 +40,7 @@ static struct row_reader *new_reader(const struct task *task, struct err *err)
         .label = task->label,
         .models = models,
         .n_models = task->n_models,
+        .positive = task_positive(task),
     };
     struct row_reader *reader = row_reader_new(&options, err);
     free(models);

@@ -255,8 +255,11 @@ static bool label_ok(const struct subscriber *sub, const struct views_row *row)
     struct json_value v;
     double label;
 
-    return json_get(&root, sub->o.task->label, &v) && json_number(&v, &label) &&
-           task_label_ok(sub->o.task, label);
+    if (!json_get(&root, sub->o.task->label, &v))
+        return false;
+    if (task_positive(sub->o.task))
+        return label_of_json(task_positive(sub->o.task), &v, &label);
+    return json_number(&v, &label) && task_label_ok(sub->o.task, label);
 }
 
 /* The row with its number as the first member. */

@@ -45,6 +45,7 @@ static int open_views(struct view_service *s, struct err *err)
         .n_features = schema_size(task->features),
         .label_min = task->label_min,
         .label_max = task->label_max,
+        .positive = task_positive(task),
         .max_event_bytes = task->max_event_bytes,
         .retention_seconds = task->retention_seconds,
         .retention_rows = task->retention_rows,

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(schema_add(schema, "distance", FEATURE_NUMERIC, NULL) == 0);
         require(schema_add(schema, "is_weekend", FEATURE_BOOLEAN, NULL) == 0);
         require(schema_add(schema, "hour_cos", FEATURE_NUMERIC, NULL) == 0);
-        struct row_reader_options options = {schema, "trip_id", "duration", models, 2};
+        struct row_reader_options options = {schema, "trip_id", "duration", models, 2, NULL};
         queue = row_reader_new(&options, NULL);
         options.label = NULL;
         options.n_models = 0;

@@ -94,7 +94,7 @@ static void want(struct fixture *f, size_t i, uint64_t seq, const struct detecto
 static void want_model(struct fixture *f, size_t i, uint64_t first, uint64_t last)
 {
     const struct task *task = f->w.task;
-    struct row_reader_options options = {task->features, task->key, task->label, NULL, 0};
+    struct row_reader_options options = {task->features, task->key, task->label, NULL, 0, NULL};
     struct err err = {0};
     struct row_reader *rows = row_reader_new(&options, &err);
     struct model *m = model_new(task->models[i].pipeline, task->features, &err);
@@ -419,8 +419,8 @@ static void test_fenced(void **state)
 
 static struct fold *fold_rows(struct fixture *f, struct fold *fold, uint64_t first, uint64_t last)
 {
-    struct row_reader_options options = {f->w.task->features, f->w.task->key, f->w.task->label,
-                                         NULL, 0};
+    struct row_reader_options options = {
+        f->w.task->features, f->w.task->key, f->w.task->label, NULL, 0, NULL};
     struct err err = {0};
     struct row_reader *rows = row_reader_new(&options, &err);
     struct buf text = BUF_INIT;

@@ -215,7 +215,8 @@ void world_request(struct world *w, uint64_t i)
 struct fold *world_fold(struct world *w, size_t i, uint64_t last)
 {
     const char *names[] = {w->task->models[i].name};
-    struct row_reader_options options = {w->task->features, w->task->key, w->task->label, names, 1};
+    struct row_reader_options options = {
+        w->task->features, w->task->key, w->task->label, names, 1, NULL};
     char generation[TASK_GENERATION_LEN + 1];
     struct err err = {0};
     struct row_reader *rows = row_reader_new(&options, &err);

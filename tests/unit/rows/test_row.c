@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -31,7 +32,7 @@ static int setup(void **state)
     assert_int_equal(schema_add(f.schema, "distance", FEATURE_NUMERIC, &f.err), 0);
     assert_int_equal(schema_add(f.schema, "is_weekend", FEATURE_BOOLEAN, &f.err), 0);
     assert_int_equal(schema_add(f.schema, "h\xC3\xB6he \"x\"", FEATURE_NUMERIC, &f.err), 0);
-    struct row_reader_options options = {f.schema, "trip_id", "duration", models, 2};
+    struct row_reader_options options = {f.schema, "trip_id", "duration", models, 2, NULL};
     f.queue = row_reader_new(&options, &f.err);
     options.label = NULL;
     options.n_models = 0;
@@ -158,11 +159,56 @@ static void test_refusals(void **state)
     }
 }
 
+/* Labels of a binary task come as 1 and 0; what is of another type is refused by name. */
+static void test_binary_labels(void **state)
+{
+    const struct {
+        struct label_positive positive;
+        const char *label;
+        double is; /* -1: refused */
+    } cases[] = {
+        {{LABEL_TRUE, 0, NULL}, "true", 1},
+        {{LABEL_TRUE, 0, NULL}, "0", 0},
+        {{LABEL_TRUE, 0, NULL}, "1.0", 1},
+        {{LABEL_TRUE, 0, NULL}, "2", -1},
+        {{LABEL_TRUE, 0, NULL}, "\"true\"", -1},
+        {{LABEL_NUMBER, 2, NULL}, "2", 1},
+        {{LABEL_NUMBER, 2, NULL}, "7", 0},
+        {{LABEL_NUMBER, 1, NULL}, "true", -1},
+        {{LABEL_TEXT, 0, (char[]){"fr\"aud"}}, "\"fr\\\"aud\"", 1},
+        {{LABEL_TEXT, 0, (char[]){"fraud"}}, "\"frau\"", 0},
+        {{LABEL_TEXT, 0, (char[]){"fraud"}}, "1", -1},
+        {{LABEL_TEXT, 0, (char[]){"fraud"}}, "null", -1},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct row_reader_options options = {f->schema, "k", "y", NULL, 0, &cases[i].positive};
+        struct row_reader *reader = row_reader_new(&options, &f->err);
+        struct row row;
+        char text[128];
+        double x[3];
+
+        assert_non_null(reader);
+        snprintf(text, sizeof(text), "{\"seq\":1,\"k\":\"a\",\"features\":{},\"y\":%s}",
+                 cases[i].label);
+        int rc = row_reader_read(reader, text, strlen(text), &row, x, NULL, &f->err);
+        if (cases[i].is < 0) {
+            assert_int_equal(rc, ERR_INVALID);
+            assert_non_null(strstr(f->err.text, "y, the label"));
+        } else {
+            assert_int_equal(rc, 0);
+            assert_true(row.label == cases[i].is);
+        }
+        row_reader_free(reader);
+    }
+}
+
 /* A categorical feature is refused when the reader is made, by name. */
 static void test_categorical(void **state)
 {
     struct fixture *f = *state;
-    struct row_reader_options options = {f->schema, "k", NULL, NULL, 0};
+    struct row_reader_options options = {f->schema, "k", NULL, NULL, 0, NULL};
 
     assert_int_equal(schema_add(f->schema, "vendor", FEATURE_CATEGORICAL, &f->err), 0);
     assert_null(row_reader_new(&options, &f->err));
@@ -204,6 +250,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reads_a_row, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_and_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_binary_labels, setup, teardown),
         cmocka_unit_test_setup_teardown(test_categorical, setup, teardown),
         cmocka_unit_test(test_dead_letter),
     };

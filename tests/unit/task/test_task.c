@@ -40,13 +40,18 @@ static struct task *load_file(const char *path)
     return task;
 }
 
-static struct task *load(const char *json)
+static void write_file(const char *json)
 {
     FILE *f = fopen(file, "wb");
 
     assert_non_null(f);
     assert_int_equal(fwrite(json, 1, strlen(json), f), strlen(json));
     assert_int_equal(fclose(f), 0);
+}
+
+static struct task *load(const char *json)
+{
+    write_file(json);
     return load_file(file);
 }
 
@@ -298,6 +303,35 @@ static void test_clip(void **state)
     assert_true(task_clip(&task, (double)INFINITY) == 2);
 }
 
+/* A binary task: its options, its baseline, and that its models must be classifiers. */
+static void test_binary(void **state)
+{
+    static const char json[] =
+        "{" BASE ", \"kind\": \"binary_classification\", \"positive\": \"fraud\", "
+        "\"class_weight\": {\"positive\": 5}, \"features\": [\"a\"], \"label\": \"y\", "
+        "\"models\": {\"m\": [\"logistic_regression\"]}}";
+    struct task *task = load(json);
+    struct err err = {0};
+    double label = -1;
+
+    (void)state;
+    assert_true(task->is_binary && task->threshold == 0.5);
+    assert_string_equal(task->models[task->n_models - 1].canonical, "[{\"prior\":{}}]");
+    assert_true(task_weight(task, 1) == 5 && task_weight(task, 0) == 1);
+    assert_true(label_of_text(task_positive(task), "fraud", 5, &label) && label == 1);
+    assert_true(label_of_text(task_positive(task), "no", 2, &label) && label == 0);
+    assert_false(label_of_number(task_positive(task), 1, &label));
+    task_free(task);
+    write_file("{" BASE ", " REST ", \"kind\": \"binary_classification\"}");
+    assert_null(task_load(file, &err));
+    assert_non_null(strstr(err.text, "models.m[1].linear_regression: is a regressor, and the task "
+                                     "needs a classifier; write one of prior"));
+    task = load(SMALL);
+    assert_null(task_positive(task));
+    assert_true(task_weight(task, 1) == 1);
+    task_free(task);
+}
+
 /* A label can be learned when it is finite and within its range, ends included. */
 static void test_label_ok(void **state)
 {
@@ -498,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_sql_dir),
         cmocka_unit_test(test_models),
         cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_binary),
         cmocka_unit_test(test_label_ok),
         cmocka_unit_test(test_generation_same),
         cmocka_unit_test(test_generation_differs),
