@@ -198,8 +198,8 @@ int redis_ask_count_after(struct bus *base, const char *topic, int32_t partition
      * A numbered stream without holes: the ids are the count. Its entries are all "N-0"; a place
      * behind one of them may say more, as the floor of a group does.
      */
-    bool numbered = last.ms < BUS_ID_TIME_MIN && !first.seq && !last.seq &&
-                    kept == last.ms - first.ms + 1;
+    bool numbered =
+        last.ms < BUS_ID_TIME_MIN && !first.seq && !last.seq && kept == last.ms - first.ms + 1;
 
     if (!kept || bus_id_compare(at, last) >= 0)
         *ret = 0;
