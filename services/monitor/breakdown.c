@@ -12,6 +12,8 @@
 #define HOUR_MS INT64_C(3600000)
 #define DAY_MS  INT64_C(86400000)
 
+#define STEP_ROWS 2000 /* newest rows that the width of the bins is found from */
+
 /* ---- Bars ---- */
 
 /* Which bar a row belongs to; -1: none. */
@@ -219,25 +221,26 @@ static void write_slice(const struct errors *e, const struct breakdown_names *na
 static double bin_step(const struct errors *e, const struct breakdown_names *names)
 {
     size_t n = errors_kept(e);
-    double *size = mem_zalloc(n + 1, sizeof(*size));
-    double widest = 0;
+    size_t first = n > STEP_ROWS ? n - STEP_ROWS : 0;
+    double *size = mem_zalloc(n - first + 1, sizeof(*size));
+    double spread = 0;
 
     for (size_t k = 0; k < names->n_models; k++) {
         size_t found = 0;
 
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = first; i < n; i++)
             if (!isnan(errors_at(e, i, k)))
                 size[found++] = fabs(errors_at(e, i, k));
         qsort(size, found, sizeof(*size), compare);
-        /* The median over models would do as well; a model that is far off must not decide. */
+        /* Of the best model: one that is far off must not decide. */
         double p95 = found ? size[(found - 1) * 95 / 100] : 0;
-        if (p95 > 0 && (widest == 0 || p95 < widest))
-            widest = p95;
+        if (p95 > 0 && (spread == 0 || p95 < spread))
+            spread = p95;
     }
     free(size);
-    if (widest <= 0)
+    if (spread <= 0)
         return 1;
-    double wanted = 1.5 * widest / (BREAKDOWN_BINS / 2);
+    double wanted = 1.5 * spread / (BREAKDOWN_BINS / 2);
     double power = pow(10, floor(log10(wanted)));
     double steps[] = {1, 2, 5, 10};
     size_t i = 0;

@@ -31,7 +31,7 @@ struct loop {
     struct api *api; /* NULL: the port is taken */
     struct feed *feed;
     int64_t connect_ms, listen_ms, second; /* when to try again; the second that was told last */
-    struct log_trouble bus_trouble, port_trouble;
+    struct log_trouble task_trouble, bus_trouble, port_trouble;
     struct buf beats, tick;
     size_t model; /* whose versions are looked at next */
     uint64_t messages;
@@ -100,6 +100,10 @@ static int connect_some(struct loop *l, struct err *err)
         rc = bind_store(l, &cause);
     if (rc == 0 && !l->feed)
         rc = open_feed(l, &cause);
+    if (rc == 0)
+        log_trouble_over(&l->task_trouble);
+    else
+        log_trouble(&l->task_trouble, "the task", &cause);
     if (rc == 0 || rc == ERR_NOT_FOUND || cause.retriable)
         return 0;
     *err = cause;
@@ -117,7 +121,13 @@ static void listen(struct loop *l, struct err *err)
         log_info("the page is at http%s://%s/", l->rt->task->monitor.tls_key ? "s" : "",
                  api_address(l->api));
     } else if (err->code == ERR_CONFLICT) {
-        log_trouble(&l->port_trouble, "the page", err);
+        struct err told;
+
+        err_set(&told, err->code,
+                "%.200s; stop what has it, or choose another: monitor.listen in the task file, or "
+                "OXBOW_MONITOR_LISTEN; all else goes on, and it is tried again every %d s",
+                err->text, LISTEN_MS / 1000);
+        log_trouble(&l->port_trouble, "the page", &told);
     }
 }
 

@@ -4,7 +4,7 @@
  * second. No I/O: loop.c feeds it, api.c serves it, recorder.c keeps its curves.
  *
  * Every function takes the lock for itself and may be called from any thread;
- * monitor_message() and monitor_second() by one thread, the loop's.
+ * monitor_messages() and monitor_second() by one thread, the loop's.
  */
 #ifndef OXBOW_MONITOR_MONITOR_H
 #define OXBOW_MONITOR_MONITOR_H

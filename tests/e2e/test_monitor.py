@@ -47,6 +47,9 @@ def test_waits_for_nothing():
         check([c["ok"] for c in snapshot["checks"]] == [False] * 6, snapshot["checks"])
         check(snapshot["task"]["map"] == {"moves": True} and snapshot["task"]["noun"] == "trip",
               snapshot["task"])
+        second = start_monitor(world, redis_url=redis.url, listen=f"127.0.0.1:{page.port}")
+        second.wait_line("the page: .*OXBOW_MONITOR_LISTEN")
+        check(second.stop() == 0, "a port that is taken is no reason to leave, nor to hang")
         check(page.status("healthz")[0] == 200 and page.status("readyz")[0] == 503, "not ready yet")
         check(page.get("api/audit")["state"] in ("never", "unknown"), "no audit without a store")
 
