@@ -3,24 +3,23 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/stop.h"
 #include "commands.h"
 #include "evaluate/evaluation.h"
 #include "evaluate/table.h"
-#include "evaluate_plot.h"
+#include "evaluate_loop.h"
 #include "evaluate_report.h"
 #include "figures.h"
 #include "options.h"
 
-#define BAD_NAMED   10  /* rows that are named on standard error */
-#define PROGRESS_MS 200 /* between two looks of the progress line */
+#define BAD_NAMED 10 /* rows that are named on standard error */
 
 struct evaluate_options {
     const char *data;
+    const char *config; /* with `replay`, in place of data */
+    const char *replay;
     const char *kind; /* NULL: regression, or binary where --positive is given */
     struct option_many models;
     struct table_options table;
@@ -33,15 +32,12 @@ struct evaluate_options {
 
 struct evaluate {
     const struct evaluate_options *o;
+    struct evaluate_report report;
     struct table *table;
     struct evaluation *evaluation;
-    struct plot *plot;   /* NULL: none is drawn */
-    uint64_t rows;       /* that were evaluated */
-    uint64_t bad;        /* rows that could not be read */
-    int64_t progress_ms; /* when the next progress line is due; 0: no terminal */
+    uint64_t rows; /* that were evaluated */
+    uint64_t bad;  /* rows that could not be read */
 };
-
-/* What is printed */
 
 /* The baseline last, as everywhere. */
 static size_t collect(const struct evaluation *ev, struct evaluate_row row[EVALUATION_MODELS_MAX])
@@ -64,73 +60,21 @@ static size_t collect(const struct evaluation *ev, struct evaluate_row row[EVALU
     return n;
 }
 
-static void clear_progress(const struct evaluate *e)
-{
-    if (e->progress_ms)
-        fputs("\r\033[K", stderr);
-}
-
-static void show_progress(struct evaluate *e)
-{
-    char count[FIGURE_MAX];
-    int64_t now = clock_mono_ms();
-
-    if (!e->progress_ms || now < e->progress_ms)
-        return;
-    e->progress_ms = now + PROGRESS_MS;
-    fprintf(stderr, "\r%s rows, %.0f %% of %s\033[K", figure_count(e->rows, count),
-            100 * table_progress(e->table), e->o->data);
-}
-
 static void on_every(void *ctx, struct evaluation *ev)
 {
     struct evaluate *e = ctx;
     struct evaluate_row row[EVALUATION_MODELS_MAX];
     size_t n = collect(ev, row);
-    char count[FIGURE_MAX];
 
-    if (e->plot) {
-        double value[PLOT_LINES];
-        for (size_t i = 0; i < n; i++)
-            value[i] = metric_set_get(row[i].metrics, 0);
-        plot_add(e->plot, evaluation_answered(ev), value);
-        if (!e->o->every)
-            evaluation_set_every(ev, e->plot->every);
-    }
-    if (!e->o->every)
-        return;
-    clear_progress(e);
-    if (e->o->json) {
-        evaluate_print_json(row, n, false, evaluation_answered(ev), stdout);
-        return;
-    }
-    printf("after %s answers\n", figure_count(evaluation_answered(ev), count));
-    evaluate_print_table(row, n, stdout);
-    putchar('\n');
-}
-
-static void print_result(const struct evaluate *e)
-{
-    struct evaluate_row row[EVALUATION_MODELS_MAX];
-    size_t n = collect(e->evaluation, row);
-    char rows[FIGURE_MAX];
-    char bad[FIGURE_MAX];
-
-    if (e->o->json) {
-        evaluate_print_json(row, n, true, 0, stdout);
-        return;
-    }
-    printf("%s: %s rows, %s that could not be read, %zu features\n\n", e->o->data,
-           figure_count(e->rows, rows), figure_count(e->bad, bad),
-           schema_size(table_schema(e->table)));
-    evaluate_print_table(row, n, stdout);
+    evaluate_report_step(&e->report, row, n, evaluation_answered(ev));
+    evaluation_set_every(ev, evaluate_report_every(&e->report));
 }
 
 /* Reading */
 
 static void name_bad_row(struct evaluate *e, const struct err *err)
 {
-    clear_progress(e);
+    evaluate_report_clear(&e->report);
     if (e->bad++ < BAD_NAMED)
         fprintf(stderr, "oxbow evaluate: %s: %s\n", e->o->data, err->text);
     else if (e->bad == BAD_NAMED + 1)
@@ -157,10 +101,9 @@ static int read_rows(struct evaluate *e, struct err *err)
             break;
         }
         if (++e->rows % 1024 == 0)
-            show_progress(e);
+            evaluate_report_progress(&e->report, e->rows, table_progress(e->table));
         rc = 0;
     }
-    clear_progress(e);
     if (rc == 0 && !e->rows && !stop_requested())
         rc = err_set(err, ERR_INVALID, "no row of it can be read");
     if (rc < 0)
@@ -208,22 +151,11 @@ static int add_models(struct evaluate *e, struct err *err)
     return rc;
 }
 
-static void begin_plot(struct evaluate *e)
-{
-    struct evaluate_row row[EVALUATION_MODELS_MAX];
-
-    e->plot = mem_zalloc(1, sizeof(*e->plot));
-    e->plot->n_lines = collect(e->evaluation, row);
-    for (size_t i = 0; i < e->plot->n_lines; i++)
-        e->plot->name[i] = row[i].name;
-    e->plot->metric = metric_set_info(row[0].metrics, 0)->name;
-    e->plot->every = e->o->every ? (uint64_t)e->o->every : 10;
-}
-
 static int begin(struct evaluate *e, struct err *err)
 {
     const struct evaluate_options *o = e->o;
     struct csv *csv = csv_open(o->data, err);
+    struct evaluate_row row[EVALUATION_MODELS_MAX];
 
     if (!csv)
         return err->code;
@@ -235,46 +167,137 @@ static int begin(struct evaluate *e, struct err *err)
         .kind = o->table.kind,
         .schema = table_schema(e->table),
         .metrics = o->metrics,
-        .every = o->every  ? (uint64_t)o->every
-                 : o->plot ? 10
-                           : 0,
         .on_every = on_every,
         .ctx = e,
     };
     e->evaluation = evaluation_new(&options, err);
     int rc = e->evaluation ? add_models(e, err) : err->code;
-    if (rc == 0 && o->plot)
-        begin_plot(e);
-    e->progress_ms = isatty(STDERR_FILENO) ? clock_mono_ms() + PROGRESS_MS : 0;
+    if (rc < 0)
+        return rc;
+    evaluate_report_begin(&e->report, row, collect(e->evaluation, row));
+    evaluation_set_every(e->evaluation, evaluate_report_every(&e->report));
+    return 0;
+}
+
+static int end(struct evaluate *e, struct err *err)
+{
+    struct evaluate_row row[EVALUATION_MODELS_MAX];
+    size_t n = collect(e->evaluation, row);
+    struct buf head = BUF_INIT;
+    char rows[FIGURE_MAX];
+    char bad[FIGURE_MAX];
+
+    buf_printf(&head, "%s: %s rows, %s that could not be read, %zu features", e->o->data,
+               figure_count(e->rows, rows), figure_count(e->bad, bad),
+               schema_size(table_schema(e->table)));
+    int rc = evaluate_report_end(&e->report, row, n, buf_str(&head), e->o->data, err);
+    buf_release(&head);
     return rc;
 }
 
-static int run(const struct evaluate_options *o)
+static int evaluate_data(const struct evaluate_options *o, struct err *err)
 {
-    struct evaluate e = {.o = o};
-    struct err err = {0};
-    int status = CLI_OK;
+    struct evaluate e = {.o = o,
+                         .report = {.json = o->json, .every = (uint64_t)o->every, .path = o->plot}};
+    int rc = begin(&e, err);
 
-    stop_install();
-    int rc = begin(&e, &err);
     if (rc == 0)
-        rc = read_rows(&e, &err);
+        rc = read_rows(&e, err);
     if (rc == 0)
-        print_result(&e);
-    if (rc == 0 && e.plot)
-        rc = plot_write(e.plot, o->plot, o->data, &err);
-    if (rc == 0 && stop_requested()) {
-        fprintf(stderr, "oxbow evaluate: stopped after %" PRIu64 " rows\n", e.rows);
-        status = CLI_FAILED;
-    }
-    if (rc < 0) {
-        fprintf(stderr, "oxbow evaluate: %s\n", err.text);
-        status = rc == ERR_IO ? CLI_FAILED : CLI_REFUSED;
-    }
+        rc = end(&e, err);
+    evaluate_report_release(&e.report);
     evaluation_free(e.evaluation);
     table_close(e.table);
-    free(e.plot);
-    return status;
+    return rc;
+}
+
+/* A task and its trips */
+
+static void on_loop_every(void *ctx, struct evaluate_loop *loop)
+{
+    struct evaluate_report *report = ctx;
+    struct evaluate_row row[PLOT_LINES];
+    struct evaluate_loop_counts counts;
+    size_t n = evaluate_loop_rows(loop, row, PLOT_LINES);
+
+    evaluate_loop_counts(loop, &counts);
+    evaluate_report_step(report, row, n, counts.labelled);
+    evaluate_loop_set_every(loop, evaluate_report_every(report));
+}
+
+static void on_loop_batch(void *ctx, const struct evaluate_loop *loop)
+{
+    struct evaluate_loop_counts counts;
+
+    evaluate_loop_counts(loop, &counts);
+    evaluate_report_progress(ctx, counts.requests, (double)counts.requests / (double)counts.total);
+}
+
+static int end_loop(struct evaluate_report *report, const struct evaluate_options *o,
+                    const struct evaluate_loop *loop, struct err *err)
+{
+    struct evaluate_row row[PLOT_LINES];
+    size_t n = evaluate_loop_rows(loop, row, PLOT_LINES);
+    struct evaluate_loop_counts counts;
+    struct buf head = BUF_INIT;
+    char text[4][FIGURE_MAX];
+
+    evaluate_loop_counts(loop, &counts);
+    buf_printf(&head, "%s: %s requests, %s lines that could not be read; %s labels, %s bad labels",
+               o->replay, figure_count(counts.requests, text[0]),
+               figure_count(counts.bad_lines, text[1]), figure_count(counts.labelled, text[2]),
+               figure_count(counts.bad_labels, text[3]));
+    if (counts.dead)
+        buf_printf(&head, "; %s dead letters", figure_count(counts.dead, text[0]));
+    int rc = evaluate_report_end(report, row, n, buf_str(&head), o->replay, err);
+    buf_release(&head);
+    return rc;
+}
+
+static int evaluate_replay(const struct evaluate_options *o, struct err *err)
+{
+    struct evaluate_report report = {.json = o->json, .every = (uint64_t)o->every, .path = o->plot};
+    struct evaluate_loop_options options = {
+        .config = o->config,
+        .replay = o->replay,
+        .metrics = o->metrics,
+        .limit = (uint64_t)o->limit,
+        .on_every = on_loop_every,
+        .on_batch = on_loop_batch,
+        .ctx = &report,
+    };
+    struct evaluate_loop *loop = evaluate_loop_new(&options, err);
+    struct evaluate_row row[PLOT_LINES];
+
+    if (!loop)
+        return err->code;
+    evaluate_report_begin(&report, row, evaluate_loop_rows(loop, row, PLOT_LINES));
+    evaluate_loop_set_every(loop, evaluate_report_every(&report));
+    int rc = evaluate_loop_run(loop, err);
+    if (rc == 0)
+        rc = end_loop(&report, o, loop, err);
+    evaluate_report_release(&report);
+    evaluate_loop_free(loop);
+    return rc;
+}
+
+/* The command */
+
+static int run(const struct evaluate_options *o)
+{
+    struct err err = {0};
+
+    stop_install();
+    int rc = o->replay ? evaluate_replay(o, &err) : evaluate_data(o, &err);
+    if (rc < 0) {
+        fprintf(stderr, "oxbow evaluate: %s\n", err.text);
+        return rc == ERR_IO ? CLI_FAILED : CLI_REFUSED;
+    }
+    if (stop_requested()) {
+        fputs("oxbow evaluate: stopped before the end\n", stderr);
+        return CLI_FAILED;
+    }
+    return CLI_OK;
 }
 
 /* What the options say wrong together, or NULL. */
@@ -282,8 +305,18 @@ static const char *check(struct evaluate_options *o)
 {
     bool has_delay = !isnan(o->table.label_delay);
 
+    if (o->config || o->replay) {
+        if (!o->replay)
+            return "--config needs --replay FILE: the trips to evaluate the task on";
+        if (o->data || o->table.target || o->table.features || o->table.drop || o->kind ||
+            o->table.categorical || o->table.positive || o->models.n || o->table.moment ||
+            has_delay || o->table.label_time)
+            return "with --replay the task file says what is predicted, from what and by which "
+                   "models; leave out --data, --target, --model and what goes with them";
+        return NULL;
+    }
     if (!o->data)
-        return "--data FILE.csv is missing";
+        return "--data FILE.csv is missing; or --config FILE --replay FILE";
     if (!o->table.target)
         return "--target COLUMN is missing: what is to be predicted";
     if (!o->kind)
@@ -308,6 +341,10 @@ int evaluate_command(int argc, char **argv)
     const struct option_spec options[] = {
         {"data", 0, OPTION_TEXT, "FILE", "CSV, also gzipped; the first line names the columns",
          &o.data, 0, 0},
+        {"config", 0, OPTION_TEXT, "FILE",
+         "a task file (default config/taxi.json), with --replay:", &o.config, 0, 0},
+        {"replay", 0, OPTION_TEXT, "FILE", "its SQL and models on these trips, in this process",
+         &o.replay, 0, 0},
         {"target", 0, OPTION_TEXT, "COL", "the column to predict", &o.table.target, 0, 0},
         {"features", 0, OPTION_TEXT, "A,B", "the columns to predict from (default: all others)",
          &o.table.features, 0, 0},

@@ -3,10 +3,17 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "figures.h"
+
+#define PROGRESS_MS 200 /* between two looks of the progress line */
+#define PLOT_EVERY  10  /* answers between two points, to begin with */
 
 /* Six digits that count, whatever the size. */
 static const char *figure_score(double v, char out[FIGURE_MAX])
@@ -18,24 +25,24 @@ static const char *figure_score(double v, char out[FIGURE_MAX])
     return out;
 }
 
-void evaluate_print_table(const struct evaluate_row *row, size_t n, FILE *out)
+static void print_table(const struct evaluate_row *row, size_t n)
 {
     char text[FIGURE_MAX];
     char rate[FIGURE_MAX];
     char bytes[FIGURE_MAX];
 
-    fprintf(out, "%-20s %-28s %10s", "model", "class", "n");
+    printf("%-20s %-28s %10s", "model", "class", "n");
     for (size_t k = 0; n && k < metric_set_size(row[0].metrics); k++)
-        fprintf(out, " %*s", 12, metric_set_info(row[0].metrics, k)->name);
-    fprintf(out, " %8s %12s %12s\n", "skill %", "samples/s", "bytes");
+        printf(" %*s", 12, metric_set_info(row[0].metrics, k)->name);
+    printf(" %8s %12s %12s\n", "skill %", "samples/s", "bytes");
     for (size_t i = 0; i < n; i++) {
-        fprintf(out, "%-20s %-28s %10s", row[i].name, model_class(row[i].model),
-                figure_count(metric_set_scored(row[i].metrics), text));
+        printf("%-20s %-28s %10s", row[i].name, model_class(row[i].model),
+               figure_count(metric_set_scored(row[i].metrics), text));
         for (size_t k = 0; k < metric_set_size(row[i].metrics); k++)
-            fprintf(out, " %12s", figure_score(metric_set_get(row[i].metrics, k), text));
-        fprintf(out, " %8s %12s %12s\n", figure_number(row[i].skill * 100, 1, text),
-                figure_count((uint64_t)row[i].samples_per_second, rate),
-                figure_count(model_bytes(row[i].model), bytes));
+            printf(" %12s", figure_score(metric_set_get(row[i].metrics, k), text));
+        printf(" %8s %12s %12s\n", figure_number(row[i].skill * 100, 1, text),
+               figure_count((uint64_t)row[i].samples_per_second, rate),
+               figure_count(model_bytes(row[i].model), bytes));
     }
 }
 
@@ -46,8 +53,7 @@ static void write_member(struct buf *out, const char *name, double v)
     json_write_number(out, v);
 }
 
-void evaluate_print_json(const struct evaluate_row *row, size_t n, bool is_final, uint64_t answered,
-                         FILE *out)
+static void print_json(const struct evaluate_row *row, size_t n, bool is_final, uint64_t answered)
 {
     struct buf line = BUF_INIT;
 
@@ -68,7 +74,89 @@ void evaluate_print_json(const struct evaluate_row *row, size_t n, bool is_final
                    model_bytes(r->model), metric_set_unscored(r->metrics), model_skipped(r->model));
         if (!is_final)
             buf_printf(&line, ",\"after\":%" PRIu64, answered);
-        fprintf(out, "%s}\n", buf_str(&line));
+        printf("%s}\n", buf_str(&line));
     }
     buf_release(&line);
+}
+
+/* Public functions */
+
+void evaluate_report_begin(struct evaluate_report *report, const struct evaluate_row *row, size_t n)
+{
+    report->progress_ms = isatty(STDERR_FILENO) ? clock_mono_ms() + PROGRESS_MS : 0;
+    if (!report->path)
+        return;
+    report->plot = mem_zalloc(1, sizeof(*report->plot));
+    report->plot->n_lines = n < PLOT_LINES ? n : PLOT_LINES;
+    for (size_t i = 0; i < report->plot->n_lines; i++)
+        report->plot->name[i] = row[i].name;
+    report->plot->metric = metric_set_info(row[0].metrics, 0)->name;
+    report->plot->every = report->every ? report->every : PLOT_EVERY;
+}
+
+void evaluate_report_release(struct evaluate_report *report)
+{
+    free(report->plot);
+    report->plot = NULL;
+}
+
+uint64_t evaluate_report_every(const struct evaluate_report *report)
+{
+    return report->every || !report->plot ? report->every : report->plot->every;
+}
+
+void evaluate_report_step(struct evaluate_report *report, const struct evaluate_row *row, size_t n,
+                          uint64_t answered)
+{
+    char count[FIGURE_MAX];
+
+    if (report->plot) {
+        double value[PLOT_LINES];
+        for (size_t i = 0; i < report->plot->n_lines; i++)
+            value[i] = metric_set_get(row[i].metrics, 0);
+        plot_add(report->plot, answered, value);
+    }
+    if (!report->every)
+        return;
+    evaluate_report_clear(report);
+    if (report->json) {
+        print_json(row, n, false, answered);
+        return;
+    }
+    printf("after %s answers\n", figure_count(answered, count));
+    print_table(row, n);
+    putchar('\n');
+}
+
+void evaluate_report_progress(struct evaluate_report *report, uint64_t rows, double share)
+{
+    char count[FIGURE_MAX];
+    int64_t now;
+
+    if (!report->progress_ms)
+        return;
+    now = clock_mono_ms();
+    if (now < report->progress_ms)
+        return;
+    report->progress_ms = now + PROGRESS_MS;
+    fprintf(stderr, "\r%s rows, %.0f %%\033[K", figure_count(rows, count), 100 * share);
+}
+
+void evaluate_report_clear(const struct evaluate_report *report)
+{
+    if (report->progress_ms)
+        fputs("\r\033[K", stderr);
+}
+
+int evaluate_report_end(struct evaluate_report *report, const struct evaluate_row *row, size_t n,
+                        const char *head, const char *title, struct err *err)
+{
+    evaluate_report_clear(report);
+    if (report->json) {
+        print_json(row, n, true, 0);
+    } else {
+        printf("%s\n\n", head);
+        print_table(row, n);
+    }
+    return report->plot ? plot_write(report->plot, report->path, title, err) : 0;
 }

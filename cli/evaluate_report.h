@@ -1,4 +1,4 @@
-/* What `oxbow evaluate` prints: tables for people, one JSON object a model for scripts. */
+/* What `oxbow evaluate` prints: tables for people, one JSON object a model for scripts, a plot. */
 #ifndef OXBOW_CLI_EVALUATE_REPORT_H
 #define OXBOW_CLI_EVALUATE_REPORT_H
 
@@ -6,10 +6,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/err.h"
+#include "evaluate_plot.h"
 #include "learn/metric_set.h"
 #include "learn/model.h"
 
-/* One model; the baseline has no skill (NaN). */
+/* One model; the baseline, which is the last, has no skill (NaN). */
 struct evaluate_row {
     const char *name;
     const struct model *model;
@@ -18,14 +20,38 @@ struct evaluate_row {
     double samples_per_second;
 };
 
-/* A line of column names, then one a model. */
-void evaluate_print_table(const struct evaluate_row *row, size_t n, FILE *out);
+struct evaluate_report {
+    bool json;
+    uint64_t every;   /* answers between two reports on the way; 0: none */
+    const char *path; /* of the plot; NULL: none */
+
+    struct plot *plot;   /* the report's own from here on */
+    int64_t progress_ms; /* when the next progress line is due; 0: no terminal */
+};
+
+/* `path` is that of the file that is evaluated. Release with evaluate_report_release(). */
+void evaluate_report_begin(struct evaluate_report *report, const struct evaluate_row *row,
+                           size_t n);
+void evaluate_report_release(struct evaluate_report *report);
+
+/* How many answers are to come between two calls of evaluate_report_step(), from now on. */
+uint64_t evaluate_report_every(const struct evaluate_report *report);
+
+/* Scores on the way. */
+void evaluate_report_step(struct evaluate_report *report, const struct evaluate_row *row, size_t n,
+                          uint64_t answered);
+
+/* Now and then a line on standard error, if that is a terminal; `share` is 0 to 1. */
+void evaluate_report_progress(struct evaluate_report *report, uint64_t rows, double share);
+/* Makes room for other lines on standard error. */
+void evaluate_report_clear(const struct evaluate_report *report);
 
 /*
- * {"model":..,"class":..,"n":N,<metrics>,"skill":X,"samples_per_second":X,"bytes":N,...} on a line
- * each. n is the number of scored samples; is_final: false adds "after", how many answers had come.
+ * The result: `head` (a line), then a table; or one object a model on a line:
+ * {"model":..,"class":..,"n":N,<metrics>,"skill":X,"samples_per_second":X,"bytes":N,...}. n is the
+ * number of scored samples. Objects on the way have "after", too: how many answers had come.
  */
-void evaluate_print_json(const struct evaluate_row *row, size_t n, bool is_final, uint64_t answered,
-                         FILE *out);
+int evaluate_report_end(struct evaluate_report *report, const struct evaluate_row *row, size_t n,
+                        const char *head, const char *title, struct err *err) MUST_CHECK;
 
 #endif

@@ -23,6 +23,7 @@ struct fold {
     uint64_t position;
     uint64_t learned;
     uint64_t skipped;
+    double predicted; /* for the row that was learned last; not part of the state */
 };
 
 static struct fold *fold_alloc(const struct task *task, size_t model, const char *generation)
@@ -31,6 +32,7 @@ static struct fold *fold_alloc(const struct task *task, size_t model, const char
 
     f->task = task;
     f->index = model;
+    f->predicted = (double)NAN;
     snprintf(f->generation, sizeof(f->generation), "%s", generation);
     scores_init(&f->scores, (size_t)task->score_window);
     if (task->is_binary)
@@ -179,6 +181,7 @@ int fold_row(struct fold *f, const struct fold_input *row, struct err *err)
         return FOLD_SKIPPED;
     }
     double predicted = task_clip(f->task, model_predict_one(f->model, row->x));
+    f->predicted = predicted;
     scores_update(&f->scores, row->label, predicted, row->served);
     if (f->task->is_binary)
         scores_update_labels(&f->scores, row->label, predicted, row->served);
@@ -271,6 +274,11 @@ uint64_t fold_skipped(const struct fold *f)
 const struct model *fold_model(const struct fold *f)
 {
     return f->model;
+}
+
+double fold_predicted(const struct fold *f)
+{
+    return f->predicted;
 }
 
 const struct scores *fold_scores(const struct fold *f)

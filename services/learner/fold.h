@@ -89,6 +89,7 @@ uint64_t fold_position(const struct fold *f); /* seq of the last row it includes
 uint64_t fold_learned(const struct fold *f);
 uint64_t fold_skipped(const struct fold *f);
 const struct model *fold_model(const struct fold *f);
+double fold_predicted(const struct fold *f); /* of the row that was learned last; NaN: none */
 const struct scores *fold_scores(const struct fold *f);
 const struct error_drift *fold_drift(const struct fold *f);
 void fold_version(const struct fold *f, char ret[FOLD_VERSION_SIZE]);

@@ -118,25 +118,17 @@ uint64_t publisher_delivered_count(const struct publisher *p)
 
 /* Publishing */
 
-#define OUTCOME_HEAD "{\"drop_off_datetime\":\""
-
 static void write_event(struct publisher *p, const struct event *e, const struct cursor *place)
 {
-    char at[CLOCK_TEXT_LEN + 1];
-
     buf_clear(&p->key);
     buf_clear(&p->value);
     buf_clear(&p->cursor);
     p->source->ops->write_key(p->source, e->trip.number, &p->key);
     cursor_write(place, p->source->identity, &p->cursor);
-    if (e->kind == EVENT_REQUEST) {
+    if (e->kind == EVENT_REQUEST)
         p->source->ops->write_request(p->source, &e->trip, &p->value);
-        return;
-    }
-    clock_format(e->trip.dropoff_ms, at);
-    buf_append(&p->value, OUTCOME_HEAD, sizeof(OUTCOME_HEAD) - 1);
-    buf_append(&p->value, at, CLOCK_TEXT_LEN);
-    buf_append(&p->value, "\"}", 2);
+    else
+        event_write_outcome(e, &p->value);
 }
 
 /* 1 when the bus has the event, 0 when it has not, or <0. */

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 struct schedule {
@@ -22,6 +24,18 @@ struct schedule {
     bool has_head;
     struct cursor at;
 };
+
+#define OUTCOME_HEAD "{\"drop_off_datetime\":\""
+
+void event_write_outcome(const struct event *e, struct buf *out)
+{
+    char at[CLOCK_TEXT_LEN + 1];
+
+    clock_format(e->trip.dropoff_ms, at);
+    buf_append(out, OUTCOME_HEAD, sizeof(OUTCOME_HEAD) - 1);
+    buf_append(out, at, CLOCK_TEXT_LEN);
+    buf_append(out, "\"}", 2);
+}
 
 /* The heap */
 

@@ -17,6 +17,9 @@ struct event {
     struct trip trip;
 };
 
+/* Appends the value of an outcome's message: {"drop_off_datetime":"..."}. */
+void event_write_outcome(const struct event *e, struct buf *out);
+
 struct schedule;
 
 /* Borrows `source`. `max_trips`: end after so many requests and their outcomes; 0: no limit. */
