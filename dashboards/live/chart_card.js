@@ -53,17 +53,16 @@ export class ChartCard {
         this.title = el("h3", { id: `${this.id}-title` }, define(o.def, o.title));
         this.legend = el("div", { class: "legend" });
         this.toggle = el("button", {
-            type: "button", class: "quiet", "aria-pressed": "false", "aria-label": `${o.title}: show as table`,
+            type: "button", class: "quiet", "aria-label": `${o.title}: show as table`,
             onclick: () => this.showTable(!this.shows_table),
         }, "table");
         this.canvas = el("canvas", { "aria-hidden": "true" });
         this.word = el("p", { class: "word muted", hidden: true });
         this.plot = el("div", {
             class: "plot", role: "img", tabindex: "0", "aria-labelledby": `${this.id}-title`,
-            vars: { "--height": `${o.height}px` },
         }, this.canvas, this.word);
         this.text = el("div", { class: "as-table", hidden: true });
-        this.root = el("figure", { class: `card chart ${o.span || ""}`, id: this.id },
+        this.root = el("figure", { class: `card chart ${o.span || ""}`, id: this.id, vars: { "--height": `${o.height}px` } },
             el("figcaption", null, this.title, this.toggle, this.legend), this.plot, this.text);
         this.root.card = this.canvas.card = this;
         parent.append(this.root);
@@ -93,7 +92,8 @@ export class ChartCard {
 
     showTable(yes) {
         this.shows_table = yes;
-        this.toggle.setAttribute("aria-pressed", String(yes));
+        setText(this.toggle, yes ? "chart" : "table");
+        this.toggle.setAttribute("aria-label", `${this.options.title}: show as ${yes ? "chart" : "table"}`);
         this.plot.hidden = yes;
         this.text.hidden = !yes;
         if (!yes)

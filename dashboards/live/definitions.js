@@ -14,7 +14,7 @@ export const DEFINITIONS = {
     skill: "1 − MAE / the baseline's MAE. 0 is as good as the baseline, 100 % is perfect, below 0 is worse than it.",
     baseline: "The model to beat: it predicts the mean of all labels so far.",
     interval: "The 95 % interval of the mean absolute error: when two models' intervals overlap, neither is called best.",
-    change: "MAE now against MAE at the beginning of the time shown.",
+    change: "MAE now against a fifth of the chosen range ago.",
     version: "The version that is published: its generation, and how many rows it had learned. The bar fills " +
         "until the next is due.",
     age: "Since this version was published.",

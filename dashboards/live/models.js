@@ -1,7 +1,7 @@
 /* A card for each model. The best has a crown and the word. */
 import { $, chip, define, el, put, setText } from "./dom.js";
 import { bytes, count, duration, number, percent, short, signed, value, version } from "./format.js";
-import { isRegression, look, store, unit } from "./store.js";
+import { RANGE_S, isRegression, look, store, unit } from "./store.js";
 
 const cards = new Map();
 let order = "";
@@ -21,7 +21,7 @@ function build(name) {
     };
 
     c.coverage_row = row("coverage", "coverage", c.coverage);
-    c.error = el("div", { class: "model-error" }, el("div", { class: "big-row" }, define("mae", c.mae), c.change), define("interval", c.interval));
+    c.error = el("div", { class: "model-error" }, el("div", { class: "big-row" }, define("mae", c.mae), define("change", c.change)), define("interval", c.interval));
     c.only_regression = [c.error, row("skill", "skill", c.skill), row("bias", "bias", c.bias)];
     c.root = el("article", { class: "card model", "data-model": name },
         el("div", { class: "model-head" }, chip(look(name)),
@@ -33,10 +33,11 @@ function build(name) {
     return c;
 }
 
-/* MAE now against the beginning of what is shown. */
+/* MAE now against a fifth of the range ago. */
 function change(name, mae) {
     const values = store.curve.series[`mae.${name}`] || [];
-    const first = values.findIndex((v) => v !== null && v !== undefined);
+    const from = store.tick.time_ms - RANGE_S[store.range] * 200;
+    const first = values.findIndex((v, i) => v !== null && v !== undefined && store.curve.time[i] >= from);
 
     return first < 0 || !Number.isFinite(mae) ? null : { by: mae - values[first], over_ms: store.tick.time_ms - store.curve.time[first] };
 }

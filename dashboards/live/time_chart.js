@@ -250,6 +250,12 @@ export class TimeChart extends ChartCard {
         return shown;
     }
 
+    drawTable() {
+        this.drawLegend();
+        this.read();
+        super.drawTable();
+    }
+
     drawPlot() {
         const axis = xAxis();
         const lines = this.options.lines().filter((l) => !store.hidden.has(l.model));

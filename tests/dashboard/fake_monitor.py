@@ -97,8 +97,8 @@ class World:
         self.gap = gap                 # (from, to) in synthetic seconds: nobody looked
         self.resets = 0
         self.totals = collections.Counter()
-        for _ in range(warm_s):
-            self.step(quiet=True)
+        for i in range(warm_s):
+            self.step(quiet=True, tick=i >= warm_s - 2)
 
     # ---- The curves: functions of the time ----
 
@@ -201,7 +201,7 @@ class World:
 
     # ---- A second ----
 
-    def step(self, quiet=False):
+    def step(self, quiet=False, tick=True):
         self.t += 1
         self.id += 1
         state = self.set.state
@@ -217,8 +217,8 @@ class World:
             self.latest.extendleft(self.latest_row(t) for t in ended[-10:])
         marks = self.new_marks() if state == "running" else []
         self.marks = (self.marks + marks)[-200:]
-        tick = self.tick(sample, ended, marks)
-        self.ticks.append(tick)
+        if tick:
+            self.ticks.append(self.tick(sample, ended, marks))
         if not quiet:
             with self.lock:
                 self.lock.notify_all()

@@ -2,7 +2,7 @@
 
     python3 tests/dashboard/test_page.py [--long] [--without NAME] [NAME...]
 
---long runs the memory test over 65 synthetic minutes instead of 15; NAME picks tests by name.
+--long runs the memory test over 65 synthetic minutes instead of 12; NAME picks tests by name.
 """
 
 import argparse
@@ -150,7 +150,7 @@ def test_pause(bench):
 
 def test_ranges(bench):
     """Another range and the events' clock change what is drawn."""
-    server = bench.serve(warm=2000)
+    server = bench.serve(warm=900)
     page = bench.shown(server)
     page.wait(f"(async () => {STORE}.curve.time.length > 250)()", "the curves")
     page.js("document.querySelector('input[value=\"1h\"]').click()")
@@ -159,7 +159,7 @@ def test_ranges(bench):
     wall = ask(page, "(await import('/assets/time_chart.js')).xAxis().max")
     page.js("document.querySelector('input[value=event]').click()")
     page.wait(f"(async () => (await import('/assets/time_chart.js')).xAxis().max < {wall} - 1e10)()", "event time on the axis")
-    check(ask(page, "store.marks.filter((m) => m.kind === 'error-drift').length") >= 2, "drift marks are known")
+    check(ask(page, "store.marks.filter((m) => m.kind === 'error-drift').length") >= 1, "the drift mark is known")
     silent(page)
 
 
@@ -317,7 +317,7 @@ def test_other_tasks(bench):
 
 def test_many_models(bench):
     """64 models: ticks name a few at a time, the page keeps all; a sample is called one."""
-    server = bench.serve(models=64, accelerate=4, looked=.4)
+    server = bench.serve(models=64, accelerate=4, looked=.4, warm=60)
     page = bench.shown(server)
     at = ask(page, "store.tick.id")
     page.wait(f"(async () => {STORE}.tick.id > {at + 8})()", "some ticks")
@@ -534,8 +534,8 @@ def test_first_paint(bench):
 
 
 def test_memory(bench):
-    """The heap after a collection: at minute 65 at most 1.1 times that at minute 5; without --long, at minute 15."""
-    first, last = (300, 3900) if LONG else (300, 900)
+    """The heap after a collection: at minute 65 at most 1.1 times that at minute 5; without --long, at minute 12."""
+    first, last = (300, 3900) if LONG else (300, 720)
     server = bench.serve(load=1000, accelerate=65)
     # Without the compiler: what it makes of a page that is run 65 times too fast grows for a minute, and is no data.
     other = browser.Browser("--js-flags=--jitless")

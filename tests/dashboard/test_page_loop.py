@@ -61,7 +61,7 @@ def learned(world, key):
     return next((r for r in (json.loads(v) if isinstance(v, str) else v for v in rows) if r["trip_id"] == key), None)
 
 
-def drawers(page, world):
+def drawers(page, world, config):
     """A trip's drawer says what the learning queue says, and why; a model's lists its versions."""
     key = ask(page, "store.latest[0].key")
     page.js(f"location.hash = '#/request/{key}'")
@@ -78,7 +78,8 @@ def drawers(page, world):
         page.wait("document.querySelector('.waterfall') || document.querySelector('.why-place').innerText.includes('No explanation')", f"why {model}")
     page.js("location.hash = '#/model/decision-tree'")
     page.wait("document.querySelectorAll('#drawer tbody tr').length > 0", "versions")
-    check("hoeffding_tree_regressor" in page.text("#drawer"), "its class")
+    learner = config["models"]["decision-tree"][-1]
+    check((learner if isinstance(learner, str) else next(iter(learner))) in page.text("#drawer"), "its class")
     page.key("Escape")
     check(page.js("document.querySelector('#drawer').hidden"), "closed")
 
@@ -111,7 +112,7 @@ def main():
         wait_for(lambda: answers(address), "the monitor to answer")
         page = chromium.page()
         page.open(address + "/")
-        for step in (lambda: content(page, config), lambda: live(page), lambda: drawers(page, world)):
+        for step in (lambda: content(page, config), lambda: live(page), lambda: drawers(page, world, config)):
             step()
         silent(page)
         restart(page, demo)
