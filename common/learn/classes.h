@@ -7,6 +7,24 @@
 /* standard_scaler.c */
 extern const struct learn_class standard_scaler_class;
 
+/* min_max_scaler.c */
+extern const struct learn_class min_max_scaler_class;
+
+/* max_abs_scaler.c */
+extern const struct learn_class max_abs_scaler_class;
+
+/* adaptive_standard_scaler.c */
+extern const struct learn_class adaptive_standard_scaler_class;
+
+/* normalizer.c */
+extern const struct learn_class normalizer_class;
+
+/* stat_imputer.c */
+extern const struct learn_class stat_imputer_class;
+
+/* target_standard_scaler.c */
+extern const struct learn_class target_standard_scaler_class;
+
 /* mean.c */
 extern const struct learn_class mean_class;
 

@@ -31,6 +31,7 @@
  *                               and what an alternate answers beyond the root's mean is booked
  *                               on its model's features and on "leaf".
  *     knn_regressor             base: 0. A neighbour: its share times its label.
+ *     target_standard_scaler    its regressor's, every label scaled back.
  *     mean, prior               base: the mean label. No parts.
  *
  * A branch of the tree keeps no statistics once it has split. The mean of a node

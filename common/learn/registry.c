@@ -7,11 +7,17 @@
 
 static const struct learn_class *const classes[] = {
     &standard_scaler_class,
+    &min_max_scaler_class,
+    &max_abs_scaler_class,
+    &adaptive_standard_scaler_class,
+    &normalizer_class,
+    &stat_imputer_class,
     &mean_class,
     &prior_class,
     &linear_regression_class,
     &logistic_regression_class,
     &pa_regressor_class,
+    &target_standard_scaler_class,
     &pa_classifier_class,
     &knn_regressor_class,
     &hoeffding_tree_regressor_class,

@@ -19,7 +19,7 @@ import pathlib
 import struct
 
 import river
-from river import base, datasets, linear_model, optim, preprocessing
+from river import base, compose, datasets, linear_model, neighbors, optim, preprocessing, stats, tree
 from river.optim import losses, schedulers
 
 from record import NAMES, RIVER, stream
@@ -100,7 +100,59 @@ def linear_traces():
            scaled(linear_model.PAClassifier(learn_intercept=False)), False)
 
 
-FAMILIES = {"linear": linear_traces}
+class Declared(base.Transformer):
+    """Features that are not there are None: what StatImputer, which wants every feature, fills in."""
+
+    def transform_one(self, x):
+        return {name: x.get(name) for name in NAMES}
+
+
+def imputed(make, model):
+    return compose.Pipeline(Declared(), preprocessing.StatImputer(*((name, make()) for name in NAMES)), model)
+
+
+def preprocessing_traces():
+    logistic = [{LOG: {"optimizer": {"sgd": {"lr": 0.1}}}}]
+
+    def learner():
+        return linear_model.LogisticRegression(optimizer=optim.SGD(0.1))
+
+    scalers = {
+        "min_max_scaler": ("min_max_scaler", preprocessing.MinMaxScaler),
+        "max_abs_scaler": ("max_abs_scaler", preprocessing.MaxAbsScaler),
+        "adaptive_standard_scaler": ("adaptive_standard_scaler", preprocessing.AdaptiveStandardScaler),
+        "adaptive_standard_scaler 0.05": ({"adaptive_standard_scaler": {"fading_factor": 0.05}},
+                                          lambda: preprocessing.AdaptiveStandardScaler(0.05)),
+        "normalizer": ("normalizer", preprocessing.Normalizer),
+        "normalizer 1": ({"normalizer": {"order": 1}}, lambda: preprocessing.Normalizer(1)),
+        "normalizer 3": ({"normalizer": {"order": 3}}, lambda: preprocessing.Normalizer(3)),
+    }
+    for name, (described, make) in scalers.items():
+        yield name, [described] + logistic, make() | learner(), True
+        yield f"{name} knn", [described, "knn_regressor"], make() | neighbors.KNNRegressor(
+            engine=neighbors.LazySearch(window_size=1000)), False
+    yield ("two scalers", ["standard_scaler", "min_max_scaler"] + logistic,
+           preprocessing.StandardScaler() | preprocessing.MinMaxScaler() | learner(), False)
+    for name, (described, make) in {
+        "mean": ("stat_imputer", stats.Mean),
+        "min": ({"stat_imputer": {"statistic": "min"}}, stats.Min),
+        "max": ({"stat_imputer": {"statistic": "max"}}, stats.Max),
+        "constant": ({"stat_imputer": {"statistic": "constant", "value": 0.5}}, lambda: 0.5),
+    }.items():
+        yield f"imputer {name}", [described] + logistic, imputed(make, learner()), False
+    target = preprocessing.TargetStandardScaler
+    yield ("target linear", [SCALER, {"target_standard_scaler": {"regressor": LIN}}],
+           preprocessing.StandardScaler() | target(linear_model.LinearRegression()), False)
+    yield ("target knn", [SCALER, {"target_standard_scaler": {"regressor": "knn_regressor"}}],
+           preprocessing.StandardScaler() | target(neighbors.KNNRegressor(
+               engine=neighbors.LazySearch(window_size=1000))), False)
+    yield ("target tree", [SCALER, {"target_standard_scaler": {"regressor": {"hoeffding_tree_regressor": {
+        "grace_period": 50, "tau": 0.2}}}}],
+           preprocessing.StandardScaler() | target(tree.HoeffdingTreeRegressor(
+               memory_estimate_period=10**12, grace_period=50, tau=0.2)), False)
+
+
+FAMILIES = {"linear": linear_traces, "preprocessing": preprocessing_traces}
 
 
 def last_of(model):

@@ -136,7 +136,8 @@ static inline double golden_replay(struct model *m, const struct golden_rows *ro
             double theirs = trace->theirs[i / trace->every];
             double difference = fabs(p - theirs) / fmax(1, fabs(theirs));
 
-            if (isnan(p) && isnan(theirs))
+            /* River's min_max_scaler makes NaN of the first row, of which it knows nothing. */
+            if (isnan(theirs) && (isnan(p) || i == 0))
                 difference = 0;
             if (!(difference <= GOLDEN_TOLERANCE))
                 fail_msg("%s, row %zu: %.17g, River has %.17g", trace->name, i, p, theirs);

@@ -81,6 +81,15 @@ static const char *const support_pipelines[] = {
     "[\"standard_scaler\", {\"logistic_regression\": {\"optimizer\": \"ftrl_proximal\"}}]",
     "[\"standard_scaler\", {\"pa_regressor\": {\"C\": 0.01, \"mode\": 2}}]",
     "[\"standard_scaler\", \"pa_classifier\"]",
+    "[\"min_max_scaler\", \"logistic_regression\"]",
+    "[\"stat_imputer\", \"max_abs_scaler\", \"linear_regression\"]",
+    "[{\"stat_imputer\": {\"statistic\": \"max\"}}, \"adaptive_standard_scaler\", \"normalizer\", "
+    "\"knn_regressor\"]",
+    "[\"standard_scaler\", \"target_standard_scaler\"]",
+    "[{\"target_standard_scaler\": {\"regressor\": {\"knn_regressor\": {\"window_size\": 60}}}}]",
+    "[{\"target_standard_scaler\": {\"regressor\": {\"hoeffding_tree_regressor\": "
+    "{\"grace_period\": "
+    "30, \"tau\": 0.3}}}}]",
     "[{\"standard_scaler\": {\"with_std\": false}}, {\"knn_regressor\": {\"window_size\": 70}}]",
     "[\"standard_scaler\", {\"knn_regressor\": {\"window_size\": 500, \"n_neighbors\": 40}}]",
     "[\"standard_scaler\", {\"hoeffding_tree_regressor\": {\"grace_period\": 20, \"tau\": 0.4}}]",
