@@ -64,7 +64,7 @@ export function table(caption, heads, rows, attributes) {
     return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
         el("table", attributes,
             el("caption", { class: "sr" }, caption),
-            el("thead", null, el("tr", null, heads.map((h) => el("th", { scope: "col" }, h)))),
+            el("thead", null, el("tr", null, heads.map((h) => (h === "" ? el("td") : el("th", { scope: "col" }, h))))),
             el("tbody", null, rows.map((r) => el("tr", null, r.map((c, i) =>
                 i === 0 ? el("th", { scope: "row" }, c) : el("td", null, c)))))));
 }

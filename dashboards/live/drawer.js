@@ -10,7 +10,7 @@ let opener = null;
 let shown = "";
 
 function frame(title, kind, body) {
-    put($("drawer"), el("header", { class: "drawer-head" }, el("p", { class: "muted" }, kind),
+    put($("drawer"), el("div", { class: "drawer-head" }, el("p", { class: "muted" }, kind),
         el("button", { type: "button", class: "close", "aria-label": "Close", onclick: close }, "✕"),
         el("h2", { id: "drawer-title" }, title)), el("div", { class: "drawer-body" }, body));
 }

@@ -18,7 +18,7 @@ function build() {
     const scale = el("th", { scope: "col", class: "dots" });
     const card = $("latest");
 
-    put(card, el("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": "latest-title" },
+    put(card, el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table of the latest ${nouns()}` },
         el("table", { class: "latest" }, el("caption", { class: "sr" }, `The newest ${nouns()} with their true answer`),
             el("thead", null, el("tr", null, el("th", { scope: "col" }, noun()), event,
                 el("th", { scope: "col", class: "right hide-small" }, define("size", "size")),
