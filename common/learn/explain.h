@@ -30,6 +30,9 @@
  *                               tree's leaf and of alternates: each leaf's parts by its share,
  *                               and what an alternate answers beyond the root's mean is booked
  *                               on its model's features and on "leaf".
+ *     hoeffding_tree_classifier base: the share of positive labels at the root. A branch: the
+ *                               change of that share. "leaf": what the leaf answers less its
+ *                               share.
  *     knn_regressor             base: 0. A neighbour: its share times its label.
  *     target_standard_scaler    its regressor's, every label scaled back.
  *     mean, prior               base: the mean label. No parts.

@@ -22,6 +22,7 @@ static const struct learn_class *const classes[] = {
     &knn_regressor_class,
     &hoeffding_tree_regressor_class,
     &hoeffding_adaptive_tree_regressor_class,
+    &hoeffding_tree_classifier_class,
     &sgd_class,
     &momentum_class,
     &ada_grad_class,
@@ -39,6 +40,7 @@ static const struct learn_class *const classes[] = {
     &log_class,
     &hinge_class,
     &tebst_splitter_class,
+    &gaussian_splitter_class,
     &adwin_class,
     &page_hinkley_class,
 };

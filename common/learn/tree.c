@@ -21,10 +21,15 @@
 
 /* Leaves */
 
+/* Of what an active leaf remembers. */
+static size_t seen_bytes(const struct tree *tree, const struct leaf *leaf)
+{
+    return obs_bytes(&leaf->obs, tree->base.n) + votes_bytes(tree, leaf->votes);
+}
+
 static size_t leaf_bytes(const struct tree *tree, const struct leaf *leaf)
 {
-    return sizeof(*leaf) + (leaf->model ? learner_bytes(leaf->model) : 0) +
-           obs_bytes(&leaf->obs, tree->base.n);
+    return sizeof(*leaf) + (leaf->model ? learner_bytes(leaf->model) : 0) + seen_bytes(tree, leaf);
 }
 
 struct leaf *leaf_new(struct tree *tree, const struct stat_var *stats, const struct leaf *parent)
@@ -43,6 +48,8 @@ struct leaf *leaf_new(struct tree *tree, const struct stat_var *stats, const str
     if (tree->params->leaf_prediction != LEAF_MEAN)
         leaf->model = parent ? learner_clone(parent->model)
                              : learner_new(tree->params->leaf_model, tree->base.n);
+    if (tree->classes)
+        leaf->votes = votes_new();
     tree->n_leaves++;
     tree->n_active++;
     tree->bytes += leaf_bytes(tree, leaf);
@@ -56,6 +63,8 @@ void leaf_free(struct tree *tree, struct leaf *leaf)
     tree->bytes -= leaf_bytes(tree, leaf);
     adapt_free(tree, leaf->adapt);
     obs_release(&leaf->obs);
+    votes_forget(leaf->votes);
+    free(leaf->votes);
     learner_free(leaf->model);
     free(leaf);
 }
@@ -63,9 +72,16 @@ void leaf_free(struct tree *tree, struct leaf *leaf)
 void leaf_deactivate(struct tree *tree, struct leaf *leaf)
 {
     tree->n_active -= leaf->active;
-    tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
     leaf->active = false;
+    leaf_forget(tree, leaf);
+}
+
+void leaf_forget(struct tree *tree, struct leaf *leaf)
+{
+    tree->bytes -= seen_bytes(tree, leaf);
     obs_release(&leaf->obs);
+    votes_forget(leaf->votes);
+    tree->bytes += seen_bytes(tree, leaf);
 }
 
 void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w)
@@ -74,6 +90,12 @@ void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y,
     double buffer[SCHEMA_MAX_FEATURES];
     const double *seen = leaf->model ? tree_mask(tree, x, buffer) : x;
 
+    if (tree->classes) {
+        tree->bytes -= seen_bytes(tree, leaf);
+        votes_learn(tree, leaf, x, y, w);
+        tree->bytes += seen_bytes(tree, leaf);
+        return;
+    }
     if (params->leaf_prediction == LEAF_ADAPTIVE) {
         double mean_error = y - leaf->stats.mean.mean;
         double model_error = y - learner_predict(leaf->model, seen);
@@ -102,6 +124,8 @@ double leaf_predict(const struct tree *tree, const struct leaf *leaf, const doub
 {
     double buffer[SCHEMA_MAX_FEATURES];
 
+    if (leaf->votes)
+        return votes_predict(tree, leaf, x);
     if (leaf_answers_mean(leaf))
         return leaf->stats.mean.mean;
     return learner_predict(leaf->model, tree_mask(tree, x, buffer));
@@ -235,6 +259,16 @@ void tree_drop(struct tree *tree, uint32_t at)
     }
 }
 
+static void new_leaf_at(struct tree *tree, uint32_t at, const struct stat_var *stats,
+                        const struct dist *votes, const struct leaf *parent)
+{
+    struct leaf *leaf = leaf_new(tree, tree->classes ? NULL : stats, parent);
+
+    if (tree->classes)
+        votes_set(leaf, votes);
+    tree->nodes[at].leaf = leaf;
+}
+
 /* A child for each category that the leaf has seen. */
 static void split_each(struct tree *tree, uint32_t at, struct leaf *parent, uint32_t feature)
 {
@@ -246,7 +280,9 @@ static void split_each(struct tree *tree, uint32_t at, struct leaf *parent, uint
         const struct obs_node *seen = &parent->obs.nodes[sorted[i]];
         uint32_t child = fan_add(tree, at, seen->key);
 
-        tree->nodes[child].leaf = leaf_new(tree, &seen->var, parent);
+        struct dist votes = votes_of_category(seen);
+
+        new_leaf_at(tree, child, &seen->var, &votes, parent);
     }
     free(sorted);
 }
@@ -261,19 +297,14 @@ void tree_split(struct tree *tree, uint32_t at, struct leaf *parent, const struc
         uint32_t left = tree_add_node(tree);
         uint32_t right = tree_add_node(tree);
 
-        tree->nodes[left].leaf = leaf_new(tree, &split->left, parent);
-        tree->nodes[right].leaf = leaf_new(tree, &split->right, parent);
+        new_leaf_at(tree, left, &split->left, &split->left_votes, parent);
+        new_leaf_at(tree, right, &split->right, &split->right_votes, parent);
         tree->nodes[at].left = left;
         tree->nodes[at].right = right;
     }
     if (tree->adapt)
         tree->nodes[at].adapt = adapt_new(tree);
     leaf_free(tree, parent);
-}
-
-static bool is_nominal(const struct tree *tree, uint32_t j)
-{
-    return tree->nominal && tree->nominal[j];
 }
 
 /* The two best splits over all features; of equal ones the feature seen later is better. */
@@ -290,7 +321,7 @@ static void best_splits(struct tree *tree, const struct leaf *leaf, struct split
     for (uint32_t i = 0; i < obs->n_order; i++) {
         uint32_t j = obs_order(obs, tree->base.n)[i];
 
-        if (is_nominal(tree, j))
+        if (tree_is_nominal(tree, j))
             obs_best_category(obs, j, &leaf->stats, min_samples, !tree->params->binary_split,
                               &split);
         else
@@ -312,6 +343,8 @@ bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret)
     struct split second;
     double ratio;
 
+    if (tree->classes)
+        return votes_want_split(tree, leaf, ret);
     leaf->last_attempt = leaf->stats.mean.n;
     best_splits(tree, leaf, ret, &second);
     if (!(ret->merit > 0))
@@ -327,7 +360,7 @@ bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret)
     for (uint32_t i = 0; i < leaf->obs.n_order; i++) {
         uint32_t j = obs_order(&leaf->obs, tree->base.n)[i];
 
-        if (!is_nominal(tree, j))
+        if (!tree_is_nominal(tree, j))
             obs_forget_bad(&tree->walk, &leaf->obs, j, &leaf->stats, min_samples, ret->merit,
                            ratio - 2 * bound);
     }
@@ -387,7 +420,8 @@ static void enforce_bound(struct tree *tree)
 
 bool tree_has_room(const struct tree *tree, size_t leaves)
 {
-    size_t each = sizeof(struct leaf) + sizeof(struct tree_node) + sizeof(struct adapt);
+    size_t each = sizeof(struct leaf) + sizeof(struct tree_node) + sizeof(struct adapt) +
+                  sizeof(struct votes);
 
     if (tree->params->leaf_prediction != LEAF_MEAN)
         each += sizeof(double) * (tree->base.n + 8);
@@ -418,11 +452,14 @@ struct tree *tree_new(const struct component *component, size_t n)
     const struct tree_params *params = component->params;
     struct tree *tree = mem_zalloc(1, sizeof(*tree));
 
+    if (component->class->kind == LEARN_CLASSIFIER)
+        tree->classes = component->params;
+    else
+        tree->digits = (unsigned)((const struct tebst_params *)params->splitter->params)->digits;
     tree->base.ops = component->class->learner;
     tree->base.n = n;
     tree->params = params;
     tree->max_depth = params->max_depth < TREE_MAX_DEPTH ? params->max_depth : TREE_MAX_DEPTH;
-    tree->digits = (unsigned)((const struct tebst_params *)params->splitter->params)->digits;
     tree->bytes = sizeof(*tree);
     tree->max_bytes = SIZE_MAX;
     tree->free = TREE_NONE;
@@ -431,7 +468,7 @@ struct tree *tree_new(const struct component *component, size_t n)
     return tree;
 }
 
-static struct learner *tree_create(const struct component *component, size_t n)
+struct learner *tree_create(const struct component *component, size_t n)
 {
     return &tree_new(component, n)->base;
 }
@@ -454,7 +491,7 @@ void tree_free(struct learner *lrn)
     free(tree);
 }
 
-static void tree_learn(struct learner *lrn, const double *x, double y, double weight)
+void tree_learn(struct learner *lrn, const double *x, double y, double weight)
 {
     struct tree *tree = (struct tree *)lrn;
     bool missing;
@@ -476,7 +513,7 @@ static void tree_learn(struct learner *lrn, const double *x, double y, double we
     tree_keep_bound(tree);
 }
 
-static double tree_predict(const struct learner *lrn, const double *x)
+double tree_predict(const struct learner *lrn, const double *x)
 {
     const struct tree *tree = (const struct tree *)lrn;
 
@@ -522,6 +559,15 @@ const char *const tree_leaf_predictions[] = {
 
 static const struct learn_param params[] = {TREE_PARAMS};
 
+const char *tree_check_regressor(const void *values)
+{
+    const struct tree_params *p = values;
+
+    return p->splitter->class == &tebst_splitter_class
+               ? NULL
+               : "splitter: is for classifiers; write tebst_splitter";
+}
+
 const struct learn_class hoeffding_tree_regressor_class = {
     .name = "hoeffding_tree_regressor",
     .river = "tree.HoeffdingTreeRegressor",
@@ -530,6 +576,7 @@ const struct learn_class hoeffding_tree_regressor_class = {
     .params = params,
     .n_params = sizeof(params) / sizeof(params[0]),
     .params_size = sizeof(struct tree_params),
+    .check = tree_check_regressor,
     .learner = &ops,
 };
 

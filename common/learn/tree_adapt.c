@@ -378,5 +378,6 @@ const struct learn_class hoeffding_adaptive_tree_regressor_class = {
     .params = params,
     .n_params = sizeof(params) / sizeof(params[0]),
     .params_size = sizeof(struct adapt_params),
+    .check = tree_check_regressor,
     .learner = &ops,
 };

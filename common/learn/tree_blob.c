@@ -14,6 +14,11 @@
  *         active: 4 features seen, then for each in the order they were seen:
  *                 4 feature, 8 nodes, then each node: 8 value, 24 statistics, 1 sides
  *
+ * A leaf of a classifier has, behind its weight at the last attempt and 16 that are 0: 16 weights
+ * of the classes, 1 which are there and which was first, 16 correct weights; and behind each
+ * feature that an active one has seen 2 by 41: statistics, least and largest value, 1 which are
+ * there.
+ *
  * The adaptive tree has besides: before the nodes the random generator and 4 counts of 8;
  * behind each branch 24 errors, the detector, and KIND_NONE or the alternate, as a leaf
  * with 24 errors and its detector behind it.
@@ -129,6 +134,59 @@ static void load_observer(struct walk *walk, struct observers *obs, uint32_t *ro
         blob_fail(in, "an observer lacks nodes");
 }
 
+/* What a classifier has seen of a feature with each class. */
+static void save_gauss(const struct gauss *gauss, struct buf *out)
+{
+    for (int c = 0; c < 2; c++) {
+        write_var(out, &gauss[c].var);
+        blob_write_f64(out, gauss[c].min);
+        blob_write_f64(out, gauss[c].max);
+        blob_write_u8(out, (uint8_t)(gauss[c].seen + 2 * gauss[c].second));
+    }
+}
+
+static void load_gauss(struct gauss *gauss, struct blob_reader *in)
+{
+    for (int c = 0; c < 2; c++) {
+        uint8_t bits;
+
+        read_var(in, &gauss[c].var);
+        gauss[c].min = blob_read_f64(in);
+        gauss[c].max = blob_read_f64(in);
+        bits = blob_read_u8(in);
+        gauss[c].seen = bits & 1;
+        gauss[c].second = bits & 2;
+    }
+}
+
+static void save_votes(const struct votes *votes, struct buf *out)
+{
+    const struct dist *dist = &votes->dist;
+
+    blob_write_f64(out, dist->w[0]);
+    blob_write_f64(out, dist->w[1]);
+    blob_write_u8(out, (uint8_t)(dist->has[0] + 2 * dist->has[1] + 4 * dist->first));
+    blob_write_f64(out, votes->mc_correct);
+    blob_write_f64(out, votes->nb_correct);
+}
+
+static void load_votes(struct votes *votes, struct blob_reader *in)
+{
+    struct dist *dist = &votes->dist;
+    uint8_t bits;
+
+    dist->w[0] = blob_read_f64(in);
+    dist->w[1] = blob_read_f64(in);
+    bits = blob_read_u8(in);
+    dist->has[0] = bits & 1;
+    dist->has[1] = bits & 2;
+    dist->first = (bits & 4) != 0;
+    votes->mc_correct = blob_read_f64(in);
+    votes->nb_correct = blob_read_f64(in);
+    if (!(dist->w[0] >= 0 && dist->w[1] >= 0) || (bits & 3 && !dist->has[dist->first]))
+        blob_fail(in, "a leaf has impossible votes");
+}
+
 static void load_observers(struct tree *tree, struct leaf *leaf, struct blob_reader *in)
 {
     size_t n = tree->base.n;
@@ -142,6 +200,8 @@ static void load_observers(struct tree *tree, struct leaf *leaf, struct blob_rea
         return;
 
     obs_start(&leaf->obs, n);
+    if (leaf->votes)
+        votes_start(tree, leaf->votes);
     for (uint32_t i = 0; i < n_order; i++) {
         uint32_t j = blob_read_u32(in);
 
@@ -150,6 +210,8 @@ static void load_observers(struct tree *tree, struct leaf *leaf, struct blob_rea
             return;
         }
         obs_order(&leaf->obs, n)[leaf->obs.n_order++] = j;
+        if (leaf->votes)
+            load_gauss(&leaf->votes->gauss[(size_t)2 * j], in);
         load_observer(&tree->walk, &leaf->obs, &leaf->obs.root[j], in);
     }
 }
@@ -163,6 +225,8 @@ static void save_leaf(struct walk *walk, const struct leaf *leaf, size_t n, stru
     blob_write_f64(out, leaf->last_attempt);
     blob_write_f64(out, leaf->fmse_mean);
     blob_write_f64(out, leaf->fmse_model);
+    if (leaf->votes)
+        save_votes(leaf->votes, out);
     if (leaf->model)
         learner_save(leaf->model, out);
     if (!leaf->active)
@@ -172,6 +236,8 @@ static void save_leaf(struct walk *walk, const struct leaf *leaf, size_t n, stru
         uint32_t j = obs_order(&leaf->obs, n)[i];
 
         blob_write_u32(out, j);
+        if (leaf->votes)
+            save_gauss(&leaf->votes->gauss[(size_t)2 * j], out);
         save_observer(walk, &leaf->obs, leaf->obs.root[j], out);
     }
 }
@@ -186,11 +252,16 @@ static struct leaf *load_leaf(struct tree *tree, uint32_t depth, bool active,
     leaf->last_attempt = blob_read_f64(in);
     leaf->fmse_mean = blob_read_f64(in);
     leaf->fmse_model = blob_read_f64(in);
+    if (leaf->votes)
+        load_votes(leaf->votes, in);
     if (leaf->model)
         learner_load(leaf->model, in);
     if (active) {
+        size_t before = votes_bytes(tree, leaf->votes);
+
         load_observers(tree, leaf, in);
         tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
+        tree->bytes += votes_bytes(tree, leaf->votes) - before;
     } else {
         leaf_deactivate(tree, leaf);
     }

@@ -1,6 +1,6 @@
 /*
- * Explaining the regression tree: the change of mean along the path, then what
- * the model in the leaf adds. What is booked where is in explain.h.
+ * Explaining a tree: the change of mean along the path (of a classifier, of the share
+ * of class 1), then what the model in the leaf adds. What is booked where is in explain.h.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -107,7 +107,7 @@ static void add_leaf(const struct tree *tree, const struct leaf *leaf, const dou
     double rest;
 
     sums->has_leaf = true;
-    if (leaf_answers_mean(leaf) || !leaf->model->ops->explain) {
+    if (leaf->votes || leaf_answers_mean(leaf) || !leaf->model->ops->explain) {
         sums->leaf += share * (leaf_predict(tree, leaf, x) - mean);
         return;
     }
@@ -180,7 +180,7 @@ void tree_explain(const struct learner *lrn, const double *x, struct explanation
         sums.of[ex->path[i].feature] += share * (ex->path[i].mean - mean);
         mean = ex->path[i].mean;
     }
-    if (!leaf_answers_mean(leaf))
+    if (leaf->votes || !leaf_answers_mean(leaf))
         add_leaf(tree, leaf, x, leaf->stats.mean.mean, share, &sums);
 
     for (size_t j = 0; j < lrn->n; j++) {

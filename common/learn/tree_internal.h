@@ -1,10 +1,12 @@
 /*
- * The regression tree, as its files share it:
+ * The trees, as their files share them:
  *
  *     tree.c           the learner: growing, predicting, staying within memory
  *     tree_adapt.c     the adaptive tree: drift detectors and alternates on top of that
  *     tree_observer.c  what a leaf remembers of each feature, and its best split
  *     tree_nominal.c   the same for categories; branches with a child for each of them
+ *     tree_class.c     the classifier: votes in the leaves, naive Bayes
+ *     tree_merit.c     the classifier: the best split of a leaf
  *     tree_blob.c      saving, loading, showing
  *     tree_explain.c   why it answers what it does
  *
@@ -98,11 +100,59 @@ struct adapt_params {
     uint64_t seed; /* PARAM_NONE: 0 */
 };
 
+/*
+ * Of a classifier. Of the parameters above it does not have leaf_prediction, leaf_model,
+ * model_selector_decay and min_samples_split, which are 0.
+ */
+struct class_params {
+    struct tree_params tree;
+    int split_criterion; /* enum merit */
+    int leaf_votes;      /* enum leaf_votes; "leaf_prediction" */
+    uint64_t nb_threshold;
+    double min_branch_fraction;
+    double max_share_to_split;
+};
+
+struct gaussian_params {
+    uint64_t n_splits;
+};
+
+enum merit { MERIT_INFO_GAIN, MERIT_GINI, MERIT_HELLINGER };
+enum leaf_votes { VOTES_MAJORITY, VOTES_BAYES, VOTES_ADAPTIVE };
+
+/* Weights of the classes, as River's dict of them: a class may be there and weigh nothing. */
+struct dist {
+    double w[2];
+    bool has[2];
+    uint8_t first; /* the class that came first, when both are there: sums and ties go by it */
+};
+
+/* The values of a numeric feature that came with one class. */
+struct gauss {
+    struct stat_var var;
+    double min;
+    double max;
+    bool seen;
+    bool second; /* the other class was there before */
+};
+
+/* What a leaf of a classifier has. leaf->stats is the share of class 1, and follows from this. */
+struct votes {
+    struct dist dist;
+    double mc_correct;   /* weight that the majority was right about; VOTES_ADAPTIVE */
+    double nb_correct;   /* and naive Bayes */
+    struct gauss *gauss; /* n by 2: of each feature and class; NULL before the first sample */
+};
+
 /* One distinct (rounded) value of a feature, in a binary search tree by value. */
 struct obs_node {
     double key;
-    struct stat_var var; /* labels of the samples that went here or to the left */
-    uint32_t left;       /* or TREE_NONE; the next free node, while this one is free */
+    union {
+        struct stat_var var; /* labels of the samples that went here or to the left */
+        double
+            weight[3]; /* of a classifier's category: of each class; then 1, 2, 3: who is there */
+    };
+    uint32_t left; /* or TREE_NONE; the next free node, while this one is free */
     uint32_t right;
 };
 
@@ -132,6 +182,7 @@ struct leaf {
     double fmse_mean;      /* faded squared error of the mean; LEAF_ADAPTIVE */
     double fmse_model;     /* and of the model */
     struct learner *model; /* NULL for LEAF_MEAN */
+    struct votes *votes;   /* of a classifier, else NULL */
     uint32_t depth;        /* 0 for the root */
     bool active;           /* it observes and may split */
     struct adapt *adapt;   /* of an alternate, else NULL */
@@ -189,6 +240,8 @@ struct tree {
     size_t max_bytes;
     struct walk walk; /* scratch */
 
+    const struct class_params *classes; /* NULL: it is no classifier */
+
     /* Of the adaptive tree only. */
     const struct adapt_params *adapt; /* NULL: it is not one */
     struct rng *rng;
@@ -207,6 +260,8 @@ struct split {
     double value;
     struct stat_var left; /* labels of the samples on each side; not of a BRANCH_EACH */
     struct stat_var right;
+    struct dist left_votes; /* the same of a classifier */
+    struct dist right_votes;
 };
 
 /* tree.c */
@@ -214,7 +269,13 @@ struct split {
 extern const char *const tree_leaf_predictions[];
 
 struct tree *tree_new(const struct component *component, size_t n);
+const char *tree_check_regressor(const void *values); /* learn_class.check */
+
+/* Slots of that name. */
+struct learner *tree_create(const struct component *component, size_t n);
 void tree_free(struct learner *lrn);
+void tree_learn(struct learner *lrn, const double *x, double y, double weight);
+double tree_predict(const struct learner *lrn, const double *x);
 size_t tree_bytes(const struct learner *lrn);
 void tree_set_max_bytes(struct learner *lrn, size_t max);
 void tree_keep_bound(struct tree *tree); /* at the end of each learn */
@@ -223,6 +284,7 @@ void tree_keep_bound(struct tree *tree); /* at the end of each learn */
 struct leaf *leaf_new(struct tree *tree, const struct stat_var *stats, const struct leaf *parent);
 void leaf_free(struct tree *tree, struct leaf *leaf);
 void leaf_deactivate(struct tree *tree, struct leaf *leaf);
+void leaf_forget(struct tree *tree, struct leaf *leaf); /* what it has observed */
 void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w);
 double leaf_predict(const struct tree *tree, const struct leaf *leaf, const double *x);
 
@@ -250,6 +312,11 @@ void tree_drop(struct tree *tree, uint32_t at); /* frees the node and all below 
  */
 uint32_t tree_child(const struct tree *tree, uint32_t at, const double *x, bool *missing);
 
+static inline bool tree_is_nominal(const struct tree *tree, size_t j)
+{
+    return tree->nominal && tree->nominal[j];
+}
+
 static inline uint32_t tree_children(const struct tree_node *node)
 {
     return node->leaf ? 0 : node->fan ? node->fan->n : 2;
@@ -261,6 +328,30 @@ static inline uint32_t tree_child_at(const struct tree_node *node, uint32_t i)
 }
 
 bool leaf_answers_mean(const struct leaf *leaf); /* and not with its model */
+
+/* tree_class.c */
+
+struct votes *votes_new(void);
+size_t votes_bytes(const struct tree *tree, const struct votes *votes); /* NULL is fine */
+void votes_forget(struct votes *votes); /* what was observed; NULL is fine */
+void votes_start(struct tree *tree, struct votes *votes);
+void votes_set(struct leaf *leaf, const struct dist *dist); /* what a new leaf begins with */
+void votes_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w);
+double votes_predict(const struct tree *tree, const struct leaf *leaf, const double *x);
+
+static inline double dist_sum(const struct dist *dist)
+{
+    return dist->w[0] + dist->w[1];
+}
+
+void dist_add(struct dist *dist, int class, double w);
+
+/* tree_merit.c */
+
+bool votes_want_split(struct tree *tree, struct leaf *leaf, struct split *ret);
+
+/* The weights of one category. */
+struct dist votes_of_category(const struct obs_node *node);
 
 /* tree_adapt.c */
 
@@ -295,6 +386,11 @@ void obs_forget_bad(struct walk *walk, struct observers *obs, uint32_t j,
 /* Statistics of `a` without `b`, in the order of operations of River's Var.__isub__. */
 void var_subtract(struct stat_var *a, const struct stat_var *b);
 
+double squared(double v); /* as Python's `v ** 2` */
+
+/* Notes that feature `j` is there; true when it was not before. */
+bool obs_meet(struct observers *obs, size_t n, uint32_t j);
+
 /* `v` rounded to so many decimals as Python's round() does: exactly, ties to even. */
 double round_decimal(double v, unsigned digits);
 
@@ -321,7 +417,8 @@ static inline void walk_push_children(struct walk *walk, const struct tree_node 
 
 /* tree_nominal.c */
 
-void obs_learn_category(struct observers *obs, uint32_t j, double key, double y, double w);
+/* The node of a category of feature `j`, zeroed when it is new. */
+struct obs_node *obs_category(struct observers *obs, uint32_t j, double key);
 
 /* As obs_best_split(), for a feature of categories; `each`: not only splits in two. */
 void obs_best_category(const struct observers *obs, uint32_t j, const struct stat_var *all,

@@ -16,7 +16,7 @@
 
 /* What a leaf remembers */
 
-void obs_learn_category(struct observers *obs, uint32_t j, double key, double y, double w)
+struct obs_node *obs_category(struct observers *obs, uint32_t j, double key)
 {
     uint32_t at = obs->root[j];
     uint32_t parent = TREE_NONE;
@@ -37,7 +37,7 @@ void obs_learn_category(struct observers *obs, uint32_t j, double key, double y,
         else
             obs->nodes[parent].left = at;
     }
-    stat_var_update(&obs->nodes[at].var, y, w);
+    return &obs->nodes[at];
 }
 
 void obs_sorted(const struct observers *obs, uint32_t j, uint32_t *ret)

@@ -35,7 +35,7 @@ void walk_grow(struct walk *walk)
  */
 static double (*volatile const power)(double, double) = pow;
 
-static inline double squared(double v)
+double squared(double v)
 {
     return power(v, 2.0);
 }
@@ -198,6 +198,15 @@ static void observe(struct observers *obs, size_t j, double key, double y, doubl
         obs->nodes[parent].left = at;
 }
 
+bool obs_meet(struct observers *obs, size_t n, uint32_t j)
+{
+    if (obs->root[j] != UNSEEN)
+        return false;
+    obs->root[j] = TREE_NONE;
+    obs_order(obs, n)[obs->n_order++] = j;
+    return true;
+}
+
 void obs_learn(struct tree *tree, struct observers *obs, const double *x, double y, double w)
 {
     size_t n = tree->base.n;
@@ -207,12 +216,9 @@ void obs_learn(struct tree *tree, struct observers *obs, const double *x, double
     for (uint32_t j = 0; j < n; j++) {
         if (isnan(x[j]))
             continue;
-        if (obs->root[j] == UNSEEN) {
-            obs->root[j] = TREE_NONE;
-            obs_order(obs, n)[obs->n_order++] = j;
-        }
+        obs_meet(obs, n, j);
         if (tree->nominal && tree->nominal[j])
-            obs_learn_category(obs, j, x[j], y, w);
+            stat_var_update(&obs_category(obs, j, x[j])->var, y, w);
         else
             observe(obs, j, round_decimal(x[j], tree->digits), y, w);
     }

@@ -99,6 +99,10 @@ def hatr(**kwargs):
     return tree.HoeffdingAdaptiveTreeRegressor(memory_estimate_period=10**12, **kwargs)
 
 
+def htc(**kwargs):
+    return tree.HoeffdingTreeClassifier(memory_estimate_period=10**12, **kwargs)
+
+
 def knn(window=1000, **kwargs):
     return neighbors.KNNRegressor(engine=neighbors.LazySearch(window_size=window), **kwargs)
 
@@ -106,6 +110,7 @@ def knn(window=1000, **kwargs):
 SCALER = "standard_scaler"
 HTR = "hoeffding_tree_regressor"
 HATR = "hoeffding_adaptive_tree_regressor"
+HTC = "hoeffding_tree_classifier"
 
 # name: (pipeline, River's, weighted)
 TRACES = {
@@ -298,6 +303,48 @@ def ties(x):
     return [math.nan if math.isnan(v) else float(round(v)) for v in x]
 
 
+# Of a classifier: whether the label is above ABOVE.
+CLASSIFIERS = {
+    "classes": ([HTC], lambda: htc(), False),
+    "classes-weighted": (
+        [{HTC: {"grace_period": 50, "delta": 0.01, "tau": 0.1}}],
+        lambda: htc(grace_period=50, delta=0.01, tau=0.1),
+        True,
+    ),
+    "classes-majority": (
+        [SCALER, {HTC: {"grace_period": 50, "delta": 0.001, "leaf_prediction": "mc", "split_criterion": "gini",
+                        "max_depth": 4}}],
+        lambda: scaled(htc(grace_period=50, delta=0.001, leaf_prediction="mc", split_criterion="gini",
+                           max_depth=4)),
+        False,
+    ),
+    "classes-bayes": (
+        [SCALER, {HTC: {"grace_period": 30, "delta": 0.01, "tau": 0.2, "leaf_prediction": "nb",
+                        "nb_threshold": 40, "split_criterion": "hellinger", "max_share_to_split": 0.9,
+                        "splitter": {"gaussian_splitter": {"n_splits": 25}}}}],
+        lambda: scaled(htc(grace_period=30, delta=0.01, tau=0.2, leaf_prediction="nb", nb_threshold=40,
+                           split_criterion="hellinger", max_share_to_split=0.9,
+                           splitter=tree.splitter.GaussianSplitter(25))),
+        False,
+    ),
+    "classes-nominal": (
+        [{HTC: {"grace_period": 50, "delta": 0.001}}],
+        lambda: htc(grace_period=50, delta=0.001, nominal_attributes=NOMINAL),
+        False,
+        "categories",
+    ),
+    "classes-nominal-binary": (
+        [{HTC: {"grace_period": 50, "delta": 0.01, "binary_split": True, "split_criterion": "gini",
+                "min_branch_fraction": 0.05}}],
+        lambda: htc(grace_period=50, delta=0.01, binary_split=True, split_criterion="gini",
+                    min_branch_fraction=0.05, nominal_attributes=NOMINAL),
+        True,
+        "categories",
+    ),
+}
+TRACES.update(CLASSIFIERS)
+ABOVE = {"stream": 700, "categories": 600}
+
 STREAMS = {"stream": (NAMES, []), "categories": (CATEGORIES, NOMINAL)}
 
 
@@ -309,7 +356,11 @@ def record(name, streams):
     predictions = []
     for x, y, w in rows:
         x = {k: v for k, v in zip(STREAMS[of][0], ties(x) if name == "knn-ties" else x) if not math.isnan(v)}
-        predictions.append(float(model.predict_one(x)))
+        if name in CLASSIFIERS:
+            y = int(y > ABOVE[of])
+            predictions.append(model.predict_proba_one(x).get(1, 0.0) if predictions else math.nan)
+        else:
+            predictions.append(float(model.predict_one(x)))
         if weighted:
             model.learn_one(x, y, w=w)
         else:
@@ -317,10 +368,13 @@ def record(name, streams):
     write(f"{name}.bin.gz", struct.pack(f"<{len(rows)}d", *predictions))
     trace = {"name": name, "pipeline": pipeline, "stream": of, "weighted": weighted,
              "rounded": name == "knn-ties"}
+    if name in CLASSIFIERS:
+        trace["above"] = ABOVE[of]
     last = model[list(model.steps)[-1]] if hasattr(model, "steps") else model
-    if isinstance(last, tree.HoeffdingTreeRegressor):
+    if hasattr(last, "n_branches"):
         trace["tree"] = shape_of(last)
-    error = sum(abs(y - p) for (_, y, _), p in zip(rows, predictions)) / len(rows)
+    labels = [int(y > ABOVE[of]) if name in CLASSIFIERS else y for _, y, _ in rows]
+    error = sum(abs(y - p) for y, p in zip(labels, predictions) if not math.isnan(p)) / len(rows)
     shape = {k: v for k, v in trace.get("tree", {}).items() if k != "splits"}
     print(f"{name:22} MAE {error:10.4f} {shape or ''}")
     return trace

@@ -102,6 +102,11 @@ static const char *const support_pipelines[] = {
     "[{\"hoeffding_adaptive_tree_regressor\": {\"grace_period\": 30, \"delta\": 0.1, \"seed\": 5, "
     "\"max_depth\": 3, \"leaf_prediction\": \"mean\", \"drift_detector\": {\"page_hinkley\": "
     "{\"threshold\": 2}}}}]",
+    "[{\"hoeffding_tree_classifier\": {\"grace_period\": 20, \"tau\": 0.3}}]",
+    "[{\"hoeffding_tree_classifier\": {\"grace_period\": 30, \"delta\": 0.1, \"max_depth\": 3, "
+    "\"leaf_prediction\": \"mc\", \"split_criterion\": \"gini\"}}]",
+    "[\"standard_scaler\", {\"hoeffding_tree_classifier\": {\"grace_period\": 40, \"delta\": 0.1, "
+    "\"leaf_prediction\": \"nb\", \"split_criterion\": \"hellinger\"}}]",
 };
 
 #define SUPPORT_PIPELINES (sizeof(support_pipelines) / sizeof(support_pipelines[0]))
