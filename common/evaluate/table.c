@@ -224,7 +224,9 @@ static int read_features(struct table *t, const struct csv_field *cell, struct e
     for (size_t i = 0; i < schema_size(t->schema); i++) {
         const struct csv_field *f = &cell[t->feature[i]];
 
-        if (cell_is_missing(f))
+        if (schema_kind(t->schema, i) == FEATURE_CATEGORICAL)
+            t->x[i] = f->len ? schema_category(f->text, f->len) : (double)NAN;
+        else if (cell_is_missing(f))
             t->x[i] = (double)NAN;
         else if (!cell_number(f, &t->x[i]))
             return bad_cell(t, f, t->feature[i],

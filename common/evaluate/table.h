@@ -3,7 +3,8 @@
  * and what their cells mean.
  *
  * The first line names the columns. Cells of numeric features are numbers, or
- * true and false; empty ones and NA, NaN and null are missing. The target of a
+ * true and false; empty ones and NA, NaN and null are missing. Those of categorical features
+ * are texts, of which only the empty one is missing. The target of a
  * classifier is true/false, 1/0, or one that table_options.positive names. A moment is a
  * number of seconds, or a time: YYYY-MM-DD, with HH:MM:SS behind it, with .mmmZ.
  *

@@ -102,6 +102,11 @@ int schema_find(const struct schema *schema, const char *name, size_t len)
     return -1;
 }
 
+double schema_category(const char *text, size_t len)
+{
+    return (double)(XXH64(text, len, 0) & (((uint64_t)1 << 52) - 1));
+}
+
 const char *feature_kind_name(enum feature_kind kind)
 {
     static const char *const names[] = {

@@ -19,7 +19,8 @@
 enum feature_kind {
     FEATURE_NUMERIC,
     FEATURE_BOOLEAN,     /* 0 or 1 */
-    FEATURE_CATEGORICAL, /* a double that stands for a category, and only equals itself */
+    FEATURE_CATEGORICAL, /* a double that stands for a category, and only equals itself: whoever
+                            reads rows makes it by schema_category() */
 };
 
 struct schema;
@@ -45,6 +46,13 @@ int schema_find(const struct schema *schema, const char *name, size_t len);
 
 /* XXH64 over the ordered names and kinds. */
 uint64_t schema_hash(const struct schema *schema);
+
+/*
+ * The double for a category's text: the low 52 bits of the XXH64 (seed 0) of its bytes, a whole
+ * number. The same in every process and for ever, as it is part of what models have learned; among
+ * a thousand categories the chance that any two are the same is 1e-10.
+ */
+double schema_category(const char *text, size_t len);
 
 const char *feature_kind_name(enum feature_kind kind); /* "numeric", "boolean", "categorical" */
 

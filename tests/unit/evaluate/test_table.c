@@ -166,6 +166,26 @@ static void test_binary(void **state)
     table_close(t);
 }
 
+/* A categorical cell is its text, whatever that looks like; only an empty one is missing. */
+static void test_categories(void **state)
+{
+    struct table_options o = options("y");
+    struct err err = {0};
+    struct evaluation_sample sample;
+
+    (void)state;
+    o.categorical = "c";
+    struct table *t = open_text("c,a,y\nred,1,1\nNA,1,1\n,1,1\n", &o, &err);
+    assert_int_equal(schema_kind(table_schema(t), 0), FEATURE_CATEGORICAL);
+    assert_int_equal(table_next(t, &sample, &err), 1);
+    assert_true(sample.x[0] == schema_category("red", 3) && sample.x[1] == 1);
+    assert_int_equal(table_next(t, &sample, &err), 1);
+    assert_true(sample.x[0] == schema_category("NA", 2));
+    assert_int_equal(table_next(t, &sample, &err), 1);
+    assert_true(isnan(sample.x[0]) != 0);
+    table_close(t);
+}
+
 /* Times are milliseconds, and the delay is in seconds either way. */
 static void test_moments(void **state)
 {
@@ -231,7 +251,7 @@ int main(void)
         cmocka_unit_test(test_columns),  cmocka_unit_test(test_refused),
         cmocka_unit_test(test_bad_rows), cmocka_unit_test(test_hopeless),
         cmocka_unit_test(test_binary),   cmocka_unit_test(test_moments),
-        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_numbers),  cmocka_unit_test(test_categories),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,11 +89,21 @@ static void test_refused(void **state)
     schema_free(schema);
 }
 
+/* A category's number never changes: models have learned it. */
+static void test_category(void **state)
+{
+    (void)state;
+    assert_true(schema_category("", 0) == 1929880503118233.0);
+    assert_true(schema_category("red", 3) == 2116263847683434.0);
+    assert_true(schema_category("red", 2) != schema_category("red", 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_category),
         cmocka_unit_test(test_refused),
     };
 
