@@ -31,12 +31,12 @@ static void print_table(const struct evaluate_row *row, size_t n)
     char rate[FIGURE_MAX];
     char bytes[FIGURE_MAX];
 
-    printf("%-20s %-28s %10s", "model", "class", "n");
+    printf("%-20s %-34s %10s", "model", "class", "n");
     for (size_t k = 0; n && k < metric_set_size(row[0].metrics); k++)
         printf(" %*s", 12, metric_set_info(row[0].metrics, k)->name);
     printf(" %8s %12s %12s\n", "skill %", "samples/s", "bytes");
     for (size_t i = 0; i < n; i++) {
-        printf("%-20s %-28s %10s", row[i].name, model_class(row[i].model),
+        printf("%-20s %-34s %10s", row[i].name, model_class(row[i].model),
                figure_count(metric_set_scored(row[i].metrics), text));
         for (size_t k = 0; k < metric_set_size(row[i].metrics); k++)
             printf(" %12s", figure_score(metric_set_get(row[i].metrics, k), text));

@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Makes docs/learners.md of the registry and of what River and oxbow give on River's small data sets.
+
+    docs/learners.py [--bin DIR] --write | --check       # --check: is the committed page what this makes?
+    docs/learners.py --csv DIR                           # the data sets as CSV files, for the page's commands
+
+Reads `oxbow learners --json`, the recordings in tests/golden, and runs `oxbow evaluate` for every row of the table.
+"""
+
+import argparse
+import gzip
+import json
+import math
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+GOLDEN = ROOT / "tests" / "golden"
+PAGE = ROOT / "docs" / "learners.md"
+TOLERANCE = 1e-9
+
+TITLES = (("regressor", "Regressors"), ("classifier", "Binary classifiers"), ("preprocessor", "Preprocessors"),
+          ("optimizer", "Optimizers"), ("scheduler", "Learning rates"), ("loss", "Losses"),
+          ("splitter", "Splitters"), ("detector", "Drift detectors"))
+
+HEAD = """# Learners
+
+Made by `docs/learners.py --write` from what the programs say of themselves; `oxbow learners` prints the same list,
+`oxbow learners --class NAME` one class, `--json` all.
+
+A model is a pipeline: preprocessors, then one learner, each a class name or `{class: {parameters}}`; parameters
+that are classes take the same form. Names, parameters and defaults are River's, in snake_case.
+
+"""
+
+FIGURES = """## Against River
+
+Progressive validation on the small data sets that River comes with: the figure of River's benchmark page, where its
+own code gives it again; River %(river)s, run by `python3 tests/golden/record_published.py`; and ours. Equality is
+claimed to River's release as it was run, within 1e-9 of the larger of 1 and the figure. Trees with a seed draw as Python's
+random.Random does.
+
+```
+docs/learners.py --csv /tmp/river-data
+oxbow evaluate --data /tmp/river-data/trump.csv --target y --metrics mae --model '["standard_scaler", "linear_regression"]'
+```
+
+The other rows take their data set, metric and pipeline in the same places%(kind)s.
+
+| data | pipeline | metric | published | River %(river)s | ours |
+| --- | --- | --- | --- | --- | --- |
+"""
+
+
+def read_data(name):
+    raw = gzip.decompress((GOLDEN / f"data-{name}.bin.gz").read_bytes())
+    n, width = struct.unpack_from("<QQ", raw)
+    values = struct.iter_unpack(f"<{width + 2}d", raw[16:])
+    return [row[:-1] for _, row in zip(range(n), values)]
+
+
+def write_csv(name, columns, folder):
+    path = pathlib.Path(folder) / f"{name}.csv"
+    lines = [",".join([*columns, "y"])]
+    lines += [",".join("" if math.isnan(v) else repr(v) for v in row) for row in read_data(name)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def classes_of(part, known, choices):
+    """Every class that a pipeline names; values of the parameters `choices` are no classes."""
+    if isinstance(part, str):
+        return {part} & known
+    if isinstance(part, list):
+        return set().union(*(classes_of(p, known, choices) for p in part)) if part else set()
+    if isinstance(part, dict):
+        return (set(part) & known).union(*(classes_of(v, known, choices) for k, v in part.items() if k not in choices))
+    return set()
+
+
+def first_class(stage):
+    return stage if isinstance(stage, str) else next(iter(stage))
+
+
+def traces(classes):
+    """{class: number of recorded traces of River that it is held to}"""
+    known = {c["name"] for c in classes}
+    choices = {p["name"] for c in classes for p in c["parameters"] if "choices" in p}
+    count = {}
+    found = json.loads((GOLDEN / "traces.json").read_text())
+    lists = [found["traces"] if isinstance(found, dict) else found]
+    lists.append(json.loads((GOLDEN / "families.json").read_text())["traces"])
+    for trace in (t for part in lists for t in part):
+        for name in classes_of(trace["pipeline"], known, choices):
+            count[name] = count.get(name, 0) + 1
+    return count
+
+
+def default_of(p):
+    return "`" + json.dumps(p["default"]) + "`"
+
+
+def values_of(p):
+    if "choices" in p:
+        return ", ".join(f"`{c}`" for c in p["choices"])
+    text = p["type"]
+    if p.get("min") is not None:
+        text += f", {'above' if p['above_min'] else 'from'} {p['min']:g}"
+    if p.get("max") is not None and p["max"] < 1e15:
+        text += f" to {p['max']:g}"
+    return text
+
+
+def describe(c, n_traces):
+    out = [f"### {c['name']}", "", c["help"], ""]
+    river = f"River: `{c['river']}`. " if c["river"] else ""
+    held = f"Held to River's by {n_traces} recorded trace{'s' if n_traces > 1 else ''}." if n_traces else ""
+    if river or held:
+        out += [(river + held).strip(), ""]
+    if c["parameters"]:
+        out += ["| parameter | value | default | |", "| --- | --- | --- | --- |"]
+        out += [f"| `{p['name']}` | {values_of(p)} | {default_of(p)} | {p['help']} |" for p in c["parameters"]]
+        out += [""]
+    return out
+
+
+def evaluate(oxbow, path, row, kind):
+    command = [oxbow, "evaluate", "--json", "--data", path, "--target", "y", "--kind", kind, "--metrics",
+               row["metric"], "--model", "it=" + json.dumps(row["pipeline"])]
+    result = subprocess.run([str(w) for w in command], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise SystemExit(f"{command}: {result.stderr}")
+    return json.loads(result.stdout.splitlines()[0])[row["metric"]]
+
+
+def figures(oxbow, classes):
+    recorded = json.loads((GOLDEN / "published.json").read_text())
+    kinds = {c["name"]: c["kind"] for c in classes}
+    lines, wrong = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {name: write_csv(name, columns, folder) for name, columns in recorded["data"].items()}
+        for row in recorded["rows"]:
+            names = [first_class(stage) for stage in row["pipeline"]]
+            if not set(names) <= set(kinds):
+                continue  # a class that is not there yet
+            kind = "binary" if kinds[names[-1]] == "classifier" else "regression"
+            ours = evaluate(oxbow, paths[row["data"]], row, kind)
+            if abs(ours - row["river"]) > TOLERANCE * max(1, abs(row["river"])):
+                wrong.append(f"{row['data']}, {json.dumps(row['pipeline'])}: {row['metric']} is {ours!r}, River's "
+                             f"{row['river']!r}")
+            published = "" if row["published"] is None else f"{row['published']:.6f}"
+            lines.append(f"| {row['data']} | `{json.dumps(row['pipeline'])}` | {row['metric']} | {published} | "
+                         f"{row['river']:.9f} | {ours:.9f} |")
+    kind = "; `--kind binary` for accuracy" if any("| accuracy |" in line for line in lines) else ""
+    return FIGURES % {"river": recorded["river"], "kind": kind} + "\n".join(lines) + "\n", wrong
+
+
+def make(oxbow):
+    listing = subprocess.run([str(oxbow), "learners", "--json"], capture_output=True, text=True, check=True)
+    classes = json.loads(listing.stdout)
+    count = traces(classes)
+    text, wrong = figures(oxbow, classes)
+    out = []
+    for kind, title in TITLES:
+        group = [c for c in classes if c["kind"] == kind]
+        if group:
+            out += [f"## {title}", ""]
+        for c in group:
+            out += describe(c, count.get(c["name"], 0))
+    return HEAD + "\n".join(out) + "\n" + text, wrong
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    p.add_argument("--bin", default=ROOT / "build" / "release" / "bin", type=pathlib.Path)
+    p.add_argument("--write", action="store_true")
+    p.add_argument("--check", action="store_true")
+    p.add_argument("--csv", metavar="DIR", type=pathlib.Path)
+    a = p.parse_args()
+    if a.csv:
+        a.csv.mkdir(parents=True, exist_ok=True)
+        for name, columns in json.loads((GOLDEN / "published.json").read_text())["data"].items():
+            print(write_csv(name, columns, a.csv))
+        return 0
+    text, wrong = make(a.bin / "oxbow")
+    for line in wrong:
+        print(line, file=sys.stderr)
+    if a.write:
+        PAGE.write_text(text)
+    elif PAGE.read_text() != text:
+        print("docs/learners.md is not what docs/learners.py makes: run docs/learners.py --write", file=sys.stderr)
+        return 1
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
