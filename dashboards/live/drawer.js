@@ -39,8 +39,8 @@ function sparkline(versions, of, title) {
         el("span", { class: "muted num" }, `${number(list[0])} → ${number(list.at(-1))}`));
 }
 
-function json(v) {
-    return el("pre", { class: "code", tabindex: "0", role: "region", "aria-label": "as JSON" }, JSON.stringify(v, null, 1));
+function json(title, v) {
+    return el("pre", { class: "code", tabindex: "0", role: "region", "aria-label": title }, JSON.stringify(v, null, 1));
 }
 
 function parameters(m) {
@@ -60,9 +60,9 @@ function modelBody(m) {
             isRegression() && ["MAE, served", value(now.mae_served, unit()), "mae-served"]]),
         el("div", { class: "minis" }, isRegression() ? sparkline(m.versions, (v) => v.mae_window, `MAE over the versions${unit() ? `, ${unit()}` : ""}`) : null,
             sparkline(m.versions, (v) => v.bytes / 1024, "Size over the versions, KB")),
-        block("Pipeline", json(m.pipeline)),
-        m.parameters ? block("Parameters", json(parameters(m))) : null,
-        m.state ? block("State", json(m.state)) : null,
+        block("Pipeline", json("Pipeline, as JSON", m.pipeline)),
+        m.parameters ? block("Parameters", json("Parameters, as JSON", parameters(m))) : null,
+        m.state ? block("State", json("State, as JSON", m.state)) : null,
         block("Versions, newest first", table("Versions", ["version", "published", "learned", "size", ...(isRegression() ? ["window", "served"] : []), ""], m.versions.map((v) => [
             el("code", { title: `${v.version}, from ${v.parent || "nothing"}` }, version(v.version)), time(v.time_ms), count(v.learned), bytes(v.bytes),
             ...(isRegression() ? [number(v.mae_window), number(v.mae_served)] : []), v.serving ? el("span", { class: "state ok" }, "✓ serving") : "",
@@ -111,7 +111,7 @@ function requestBody(r) {
         block("Predictions", predictions(r, choose, first)),
         el("section", null, title, place),
         block("Features", table("Features", ["feature", "value"], Object.entries(r.features || {}).map(([k, v]) => [k, exact(v)]))),
-        block("Message", json(r.request)), r.outcome ? block("Outcome", json(r.outcome)) : null,
+        block("Message", json("Message, as JSON", r.request)), r.outcome ? block("Outcome", json("Outcome, as JSON", r.outcome)) : null,
     ];
 }
 

@@ -277,7 +277,7 @@ function drawAlarms(fresh) {
     const text = now.map((a) => a.node.textContent).join("\n");
     const before = alarms.split("\n");
 
-    if (text !== alarms)
+    if (text !== alarms && !$("alarms").contains(document.activeElement))
         put($("alarms"), now.map((a) => a.node));
     const news = [...text.split("\n").filter((t) => t && !before.some((b) => b.slice(0, 20) === t.slice(0, 20))),
         ...(fresh || []).filter((m) => m.kind.endsWith("drift")).map((m) => m.text)];

@@ -16,28 +16,21 @@ import time
 import traceback
 import urllib.request
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 import browser  # noqa: E402
 import fake_monitor  # noqa: E402
+from oxbow import check  # noqa: E402
 
 SKIPPED = 77
-PROBES = (pathlib.Path(__file__).parent / "probes.js").read_text()
+PROBES = (HERE / "probes.js").read_text()
 STORE = "(await import('/assets/store.js')).store"
 AXE = "axe-core@4"
 LONG = False
 
 
-class Failure(AssertionError):
-    """A claim does not hold."""
-
-
 class Skipped(Exception):
     """Something that the test needs is not here."""
-
-
-def check(condition, claim):
-    if not condition:
-        raise Failure(claim)
 
 
 def ask(page, expression):
