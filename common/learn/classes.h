@@ -44,6 +44,12 @@ extern const struct learn_class pa_classifier_class;
 /* knn_regressor.c */
 extern const struct learn_class knn_regressor_class;
 
+/* knn_classifier.c */
+extern const struct learn_class knn_classifier_class;
+
+/* gaussian_nb.c */
+extern const struct learn_class gaussian_nb_class;
+
 /* tree.c */
 extern const struct learn_class hoeffding_tree_regressor_class;
 extern const struct learn_class hoeffding_tree_classifier_class; /* tree_class.c */

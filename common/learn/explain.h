@@ -34,6 +34,9 @@
  *                               change of that share. "leaf": what the leaf answers less its
  *                               share.
  *     knn_regressor             base: 0. A neighbour: its share times its label.
+ *     knn_classifier            the same; a label is 1 or 0, a share that of its vote.
+ *     gaussian_nb               of the log-odds; base: those of the shares of labels. A feature:
+ *                               the difference of its log densities.
  *     target_standard_scaler    its regressor's, every label scaled back.
  *     mean, prior               base: the mean label. No parts.
  *

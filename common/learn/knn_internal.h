@@ -1,8 +1,9 @@
 /*
- * The window of the nearest neighbours, as its two files share it:
+ * The window of the nearest neighbours, as its files share it:
  *
- *     knn_regressor.c  the learner: the window, and answers from neighbours
- *     knn_search.c     finding the neighbours
+ *     knn_regressor.c   the window, and a number from neighbours
+ *     knn_classifier.c  a probability from neighbours
+ *     knn_search.c      finding the neighbours
  *
  * Letters: n features, W the window's size, k neighbours.
  *
@@ -25,7 +26,8 @@
 struct knn_params {
     uint64_t n_neighbors;
     uint64_t window_size;
-    int aggregation_method; /* enum aggregation */
+    int aggregation_method; /* of the regressor: enum aggregation */
+    bool weighted;          /* of the classifier */
 };
 
 struct knn {
@@ -71,5 +73,21 @@ static inline size_t knn_age_of_row(const struct knn *knn, size_t row)
 
 /* Fills `s` with the nearest rows to x; features that are missing in x count as 0. */
 void knn_search(const struct knn *knn, const double *x, struct search *s);
+
+/* knn_regressor.c: slots of both tables of functions */
+struct learner *knn_create(const struct component *component, size_t n);
+void knn_free(struct learner *lrn);
+void knn_learn(struct learner *lrn, const double *x, double y, double weight);
+void knn_save(const struct learner *lrn, struct buf *out);
+void knn_load(struct learner *lrn, struct blob_reader *in);
+size_t knn_bytes(const struct learner *lrn);
+void knn_set_max_bytes(struct learner *lrn, size_t max);
+void knn_inspect(const struct learner *lrn, const struct schema *schema, struct buf *out);
+
+#define KNN_WINDOW_MAX 1000000
+
+/* The neighbours, nearest first, and for each its share of the answer times its label. */
+void knn_explain_by(const struct knn *knn, const struct search *s, const double *share,
+                    struct explanation *ex);
 
 #endif

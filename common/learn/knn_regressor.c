@@ -13,11 +13,9 @@
 #include "learn/explain.h"
 #include "learn/knn_internal.h"
 
-#define WINDOW_MAX 1000000
-
 enum aggregation { AGGREGATION_MEAN, AGGREGATION_MEDIAN, AGGREGATION_WEIGHTED_MEAN };
 
-static struct learner *knn_create(const struct component *component, size_t n)
+struct learner *knn_create(const struct component *component, size_t n)
 {
     struct knn *knn = mem_zalloc(1, sizeof(*knn));
 
@@ -28,7 +26,7 @@ static struct learner *knn_create(const struct component *component, size_t n)
     return &knn->base;
 }
 
-static void knn_free(struct learner *lrn)
+void knn_free(struct learner *lrn)
 {
     struct knn *knn = (struct knn *)lrn;
 
@@ -89,7 +87,7 @@ static void push(struct knn *knn, const double *x, double y)
         knn->count++;
 }
 
-static void knn_learn(struct learner *lrn, const double *x, double y, double weight)
+void knn_learn(struct learner *lrn, const double *x, double y, double weight)
 {
     (void)weight; /* as in River */
     push((struct knn *)lrn, x, y);
@@ -203,24 +201,15 @@ static int compare_distance(const void *a, const void *b)
     return (na->distance > nb->distance) - (na->distance < nb->distance);
 }
 
-static void knn_explain(const struct learner *lrn, const double *x, struct explanation *ex)
+void knn_explain_by(const struct knn *knn, const struct search *s, const double *share,
+                    struct explanation *ex)
 {
-    const struct knn *knn = (const struct knn *)lrn;
-    double share[KNN_NEIGHBORS_MAX];
-    struct search s;
+    for (size_t i = 0; i < s->n; i++) {
+        const double *row = knn->x + knn_row_of_age(knn, s->found[i].age) * knn->base.n;
+        struct explain_neighbour *found = explanation_add_neighbour(ex, row, knn->base.n);
 
-    ex->base_name = "zero";
-    ex->has_neighbours = true;
-    if (knn->count == 0)
-        return;
-    knn_search(knn, x, &s);
-    shares(knn, &s, share);
-    for (size_t i = 0; i < s.n; i++) {
-        const double *row = knn->x + knn_row_of_age(knn, s.found[i].age) * lrn->n;
-        struct explain_neighbour *found = explanation_add_neighbour(ex, row, lrn->n);
-
-        found->distance = s.found[i].dist;
-        found->label = s.found[i].y;
+        found->distance = s->found[i].dist;
+        found->label = s->found[i].y;
         found->weight = share[i];
     }
     qsort(ex->neighbours, ex->n_neighbours, sizeof(ex->neighbours[0]), compare_distance);
@@ -234,6 +223,21 @@ static void knn_explain(const struct learner *lrn, const double *x, struct expla
     }
 }
 
+static void knn_explain(const struct learner *lrn, const double *x, struct explanation *ex)
+{
+    const struct knn *knn = (const struct knn *)lrn;
+    double share[KNN_NEIGHBORS_MAX];
+    struct search s;
+
+    ex->base_name = "zero";
+    ex->has_neighbours = true;
+    if (knn->count == 0)
+        return;
+    knn_search(knn, x, &s);
+    shares(knn, &s, share);
+    knn_explain_by(knn, &s, share, ex);
+}
+
 /* Keeping */
 
 static size_t row_bytes(const struct knn *knn)
@@ -241,7 +245,7 @@ static size_t row_bytes(const struct knn *knn)
     return (knn->base.n + 1) * sizeof(double) + knn->base.n * sizeof(float);
 }
 
-static size_t knn_bytes(const struct learner *lrn)
+size_t knn_bytes(const struct learner *lrn)
 {
     const struct knn *knn = (const struct knn *)lrn;
 
@@ -265,7 +269,7 @@ static void resize(struct knn *knn, size_t window)
     free(old.y);
 }
 
-static void knn_set_max_bytes(struct learner *lrn, size_t max)
+void knn_set_max_bytes(struct learner *lrn, size_t max)
 {
     struct knn *knn = (struct knn *)lrn;
     size_t rows = max > sizeof(*knn) ? (max - sizeof(*knn)) / row_bytes(knn) : 0;
@@ -277,7 +281,7 @@ static void knn_set_max_bytes(struct learner *lrn, size_t max)
         resize(knn, window);
 }
 
-static void knn_save(const struct learner *lrn, struct buf *out)
+void knn_save(const struct learner *lrn, struct buf *out)
 {
     const struct knn *knn = (const struct knn *)lrn;
 
@@ -290,7 +294,7 @@ static void knn_save(const struct learner *lrn, struct buf *out)
     }
 }
 
-static void knn_load(struct learner *lrn, struct blob_reader *in)
+void knn_load(struct learner *lrn, struct blob_reader *in)
 {
     struct knn *knn = (struct knn *)lrn;
     size_t row_size = (lrn->n + 1) * sizeof(double);
@@ -303,7 +307,7 @@ static void knn_load(struct learner *lrn, struct blob_reader *in)
     }
 }
 
-static void knn_inspect(const struct learner *lrn, const struct schema *schema, struct buf *out)
+void knn_inspect(const struct learner *lrn, const struct schema *schema, struct buf *out)
 {
     const struct knn *knn = (const struct knn *)lrn;
 
@@ -340,7 +344,7 @@ static const char *const aggregations[] = {
 static const struct learn_param params[] = {
     {PARAM(n_neighbors), .type = PARAM_COUNT, .fallback = 5, .min = 1, .max = KNN_NEIGHBORS_MAX,
      .help = "How many of the nearest samples answer."},
-    {PARAM(window_size), .type = PARAM_COUNT, .fallback = 1000, .min = 1, .max = WINDOW_MAX,
+    {PARAM(window_size), .type = PARAM_COUNT, .fallback = 1000, .min = 1, .max = KNN_WINDOW_MAX,
      .help = "How many of the last samples are kept; fewer when max_model_bytes says so."},
     {PARAM(aggregation_method), .type = PARAM_CHOICE, .choices = aggregations,
      .help = "How the neighbours' labels become one answer; weighted_mean weighs by 1/distance."},

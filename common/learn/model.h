@@ -105,7 +105,13 @@ const char *model_class(const struct model *m);
 
 enum model_kind model_kind(const struct model *m);
 
-/* River's argmax over P(label is 1) and its complement: the label that a prediction stands for. */
+/*
+ * River's argmax over P(label is 1) and its complement: the label that a prediction stands for.
+ * Where River's class gives a tie to the positive label, because that came first, its prediction
+ * is the next number above 0.5 (MODEL_TIE_POSITIVE).
+ */
+#define MODEL_TIE_POSITIVE (0.5 + 0x1p-53)
+
 static inline bool model_label(double p)
 {
     return p > 0.5;

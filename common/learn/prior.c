@@ -10,11 +10,13 @@
 #include "learn/classes.h"
 #include "learn/explain.h"
 #include "learn/learner_backend.h"
+#include "learn/model.h"
 
 struct prior {
     struct learner base;
-    double n;        /* labels */
-    double positive; /* of them 1 */
+    double n;            /* labels */
+    double positive;     /* of them 1 */
+    bool positive_first; /* the first was 1: River gives it ties */
 };
 
 static struct learner *prior_create(const struct component *component, size_t n)
@@ -45,6 +47,8 @@ static void prior_learn(struct learner *lrn, const double *x, double y, double w
 
     (void)x;
     (void)weight;
+    if (prior->n == 0)
+        prior->positive_first = y == 1;
     prior->n += 1;
     prior->positive += y;
 }
@@ -54,7 +58,11 @@ static double prior_predict(const struct learner *lrn, const double *x)
     const struct prior *prior = (const struct prior *)lrn;
 
     (void)x;
-    return prior->n > 0 ? prior->positive / prior->n : (double)NAN;
+    if (prior->n == 0)
+        return (double)NAN;
+    if (prior->positive_first && 2 * prior->positive == prior->n)
+        return MODEL_TIE_POSITIVE;
+    return prior->positive / prior->n;
 }
 
 static void prior_save(const struct learner *lrn, struct buf *out)
@@ -63,6 +71,7 @@ static void prior_save(const struct learner *lrn, struct buf *out)
 
     blob_write_f64(out, prior->n);
     blob_write_f64(out, prior->positive);
+    blob_write_u8(out, prior->positive_first);
 }
 
 static void prior_load(struct learner *lrn, struct blob_reader *in)
@@ -71,6 +80,7 @@ static void prior_load(struct learner *lrn, struct blob_reader *in)
 
     prior->n = blob_read_f64(in);
     prior->positive = blob_read_f64(in);
+    prior->positive_first = blob_read_u8(in) == 1;
     if (!(prior->positive >= 0 && prior->positive <= prior->n))
         blob_fail(in, "more labels were positive than there were");
 }

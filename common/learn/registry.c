@@ -20,6 +20,8 @@ static const struct learn_class *const classes[] = {
     &target_standard_scaler_class,
     &pa_classifier_class,
     &knn_regressor_class,
+    &knn_classifier_class,
+    &gaussian_nb_class,
     &hoeffding_tree_regressor_class,
     &hoeffding_adaptive_tree_regressor_class,
     &hoeffding_tree_classifier_class,

@@ -19,7 +19,7 @@ import pathlib
 import struct
 
 import river
-from river import base, compose, datasets, linear_model, neighbors, optim, preprocessing, stats, tree
+from river import base, compose, datasets, dummy, linear_model, naive_bayes, neighbors, optim, preprocessing, stats, tree
 from river.optim import losses, schedulers
 
 from record import NAMES, RIVER, stream
@@ -152,7 +152,19 @@ def preprocessing_traces():
                memory_estimate_period=10**12, grace_period=50, tau=0.2)), False)
 
 
-FAMILIES = {"linear": linear_traces, "preprocessing": preprocessing_traces}
+def classifier_traces():
+    def knn(window=1000, **kwargs):
+        return neighbors.KNNClassifier(engine=neighbors.LazySearch(window_size=window), **kwargs)
+
+    yield "prior", ["prior"], dummy.PriorClassifier(), False
+    yield "gaussian_nb", ["gaussian_nb"], naive_bayes.GaussianNB(), False
+    yield "gaussian_nb scaled", [SCALER, "gaussian_nb"], scaled(naive_bayes.GaussianNB()), False
+    yield "knn", [SCALER, "knn_classifier"], scaled(knn()), False
+    yield ("knn votes", [SCALER, {"knn_classifier": {"n_neighbors": 8, "window_size": 300, "weighted": False}}],
+           scaled(knn(300, n_neighbors=8, weighted=False)), False)
+
+
+FAMILIES = {"linear": linear_traces, "preprocessing": preprocessing_traces, "classifiers": classifier_traces}
 
 
 def last_of(model):

@@ -69,6 +69,9 @@ static inline void support_learn(struct model *m, const double *x, double y, dou
 static const char *const support_pipelines[] = {
     "[\"mean\"]",
     "[\"prior\"]",
+    "[\"gaussian_nb\"]",
+    "[\"standard_scaler\", {\"knn_classifier\": {\"window_size\": 80}}]",
+    "[{\"knn_classifier\": {\"window_size\": 300, \"n_neighbors\": 20, \"weighted\": false}}]",
     "[\"linear_regression\"]",
     "[\"standard_scaler\", {\"linear_regression\": {\"l1\": 0.5}}]",
     "[\"standard_scaler\", \"standard_scaler\", {\"linear_regression\": {\"l2\": 0.5}}]",
