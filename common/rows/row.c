@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 struct name {
     char *text;
@@ -115,6 +116,62 @@ static int refuse_value(const char *place, const char *name, const struct json_v
                    place, name, value_name(v));
 }
 
+/* A category: a text, or a number, true or false, which stand for the texts that they are. */
+static bool read_category(const struct json_value *v, double *ret)
+{
+    struct buf text = BUF_INIT;
+    char number[NUM_TEXT_MAX];
+    double value;
+    bool is_category = true;
+
+    switch (v->type) {
+    case JSON_NULL:
+        *ret = (double)NAN;
+        break;
+    case JSON_STRING:
+        is_category = json_string(v, &text);
+        if (is_category)
+            *ret = schema_category(buf_str(&text), text.len);
+        buf_release(&text);
+        break;
+    case JSON_NUMBER:
+        is_category = json_number(v, &value);
+        if (is_category)
+            *ret = schema_category(number, (size_t)num_format(value, number));
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        *ret = schema_category(v->text, v->len);
+        break;
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+        is_category = false;
+        break;
+    }
+    return is_category;
+}
+
+static int read_feature(const struct row_reader *r, size_t i, const struct json_value *v,
+                        double *ret, struct err *err)
+{
+    enum feature_kind kind = schema_kind(r->schema, i);
+
+    if (kind == FEATURE_CATEGORICAL) {
+        if (read_category(v, ret))
+            return 0;
+        return err_set(err, ERR_INVALID,
+                       "features.%s is %s, where a text belongs: it is categorical",
+                       r->features[i].text, value_name(v));
+    }
+    if (!read_double(v, ret))
+        return refuse_value("features.", r->features[i].text, v, err);
+    if (kind == FEATURE_BOOLEAN && *ret != 0 && *ret != 1 && !isnan(*ret))
+        return err_set(err, ERR_INVALID,
+                       "features.%s is neither true nor false (nor 1 nor 0): it is boolean",
+                       r->features[i].text);
+    return 0;
+}
+
 /* Parts of a row */
 
 static int read_features(const struct row_reader *r, const struct json_value *object,
@@ -134,12 +191,9 @@ static int read_features(const struct row_reader *r, const struct json_value *ob
             row->unknown++;
             continue;
         }
-        if (!read_double(&v, &x[i]))
-            return refuse_value("features.", r->features[i].text, &v, err);
-        if (schema_kind(r->schema, i) == FEATURE_BOOLEAN && x[i] != 0 && x[i] != 1 && !isnan(x[i]))
-            return err_set(err, ERR_INVALID,
-                           "features.%s is neither true nor false (nor 1 nor 0): it is boolean",
-                           r->features[i].text);
+        int code = read_feature(r, i, &v, &x[i], err);
+        if (code)
+            return code;
         next = i + 1;
     }
     return 0;
@@ -260,16 +314,7 @@ struct row_reader *row_reader_new(const struct row_reader_options *options, stru
 {
     size_t n = schema_size(options->schema);
 
-    for (size_t i = 0; i < n; i++) {
-        if (schema_kind(options->schema, i) == FEATURE_CATEGORICAL) {
-            err_set(err, ERR_UNSUPPORTED,
-                    "feature \"%s\" is categorical, and no model can use categories yet; declare "
-                    "it numeric or boolean, or leave it out",
-                    schema_name(options->schema, i));
-            return NULL;
-        }
-    }
-
+    (void)err; /* nothing that a task file may declare is refused now */
     struct row_reader *r = mem_zalloc(1, sizeof(*r));
     r->schema = options->schema;
     r->positive = options->positive;

@@ -7,9 +7,11 @@
  * order of the task's schema. It copies nothing: what is passed on untouched
  * (the key, the features, the time) is given as its place in the text. It is
  * the boundary where a value becomes a feature: a number stays a number, true
- * and false are 1 and 0, null and an absent name are NaN (missing); a number
- * that no double holds, a string, an object or an array make the row
- * unreadable, with a text that names the field.
+ * and false are 1 and 0, null and an absent name are NaN (missing). Of a
+ * categorical feature a text is its schema_category(), and a number, true or false
+ * is that of the text that it is. A number that no double holds, an object, an array,
+ * or a string for what is no category make the row unreadable, with a text that
+ * names the field.
  */
 #ifndef OXBOW_ROWS_ROW_H
 #define OXBOW_ROWS_ROW_H
@@ -47,8 +49,7 @@ struct row_reader;
 
 /* Lifecycle */
 
-/* Copies the names. NULL with ERR_UNSUPPORTED, naming it, for a feature of a kind that cannot be
- * read. */
+/* Copies the names. Not NULL today: every kind of feature can be read. */
 struct row_reader *row_reader_new(const struct row_reader_options *options,
                                   struct err *err) MUST_CHECK;
 void row_reader_free(struct row_reader *r); /* NULL is fine */

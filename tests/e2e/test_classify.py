@@ -1,4 +1,4 @@
-"""A binary task in the real loop: is a trip a long one?"""
+"""Other kinds of labels and features in the real loop: is a trip a long one; a text as a feature."""
 
 import json
 import math
@@ -41,7 +41,7 @@ class LongTrips(World):
 def learner_models(world):
     for beat in world.beats().values():
         if beat.get("service") == "learner":
-            return beat["status"]["models"]
+            return beat["status"].get("models", {})
     return {}
 
 
@@ -70,6 +70,7 @@ def test_learns():
                 check(0 <= p <= 1 and said["label"] == (p > 0.5) and said["at_threshold"] == (p > 0.7),
                       f"{name}: {said}")
 
+        wait_for(lambda: learner_models(world), "the learner's status")
         models = learner_models(world)
         share = models["baseline"]
         scores = models["logistic"]
@@ -92,4 +93,30 @@ def test_refused():
             check(result.returncode == 2 and says in result.stderr, f"{result.returncode}: {result.stderr}")
 
 
-main(test_learns, test_refused)
+def test_categories():
+    """A text is a feature of a tree: it is read the same by inference and learner, and learned from."""
+    with World("categories") as world:
+        sql = world.dir / "sql"
+        shutil.copytree(ROOT / "sql" / "taxi" / "sqlite", sql)
+        features = sql / "20_features.sql"
+        text = features.read_text()
+        check(text.count("SELECT u.trip_id,") == 1, "one view has the trips")
+        features.write_text(text.replace(
+            "SELECT u.trip_id,", "SELECT u.trip_id, CASE WHEN u.n % 2 THEN 'odd' ELSE 'even \"n\"' END AS parity,"))
+        world.write_config(sql=str(sql), features=[{"name": "parity", "kind": "categorical"}, "l1_distance"],
+                           models={"tree": [{"hoeffding_tree_regressor": {"leaf_prediction": "mean"}}]})
+        up = world.up(simulate=("--rate", "300", "--trips", "1200"))
+        wait_for(lambda: learner_models(world).get("tree", {}).get("learned", 0) > 500, "rows to be learned")
+        os.kill(up.children()["learner-1"], signal.SIGKILL)
+        world.audit("--settled")
+        world.audit("--deep")
+        wait_for(lambda: learner_models(world), "the learner's status")
+        check(learner_models(world)["tree"]["skipped"] == 0, learner_models(world))
+        tail = world.run("tail", "learning-queue", "--from", "oldest", "--json", "-n", "500")
+        rows = [json.loads(line)["value"] for line in tail.stdout.splitlines()]
+        check({row["features"]["parity"] for row in rows} == {"odd", 'even "n"'}, "categories travel as texts")
+        check(all(row["predictions"]["tree"]["value"] is not None for row in rows), "each is predicted")
+        up.stop()
+
+
+main(test_learns, test_refused, test_categories)

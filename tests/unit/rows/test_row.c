@@ -204,16 +204,41 @@ static void test_binary_labels(void **state)
     }
 }
 
-/* A categorical feature is refused when the reader is made, by name. */
+/* A category is its text's, however it is written; null is missing, a list is refused by name. */
 static void test_categorical(void **state)
 {
+    static const struct {
+        const char *json;
+        const char *text; /* NULL: missing */
+    } cases[] = {
+        {"\"visa\"", "visa"}, {"\"v\\u0069sa\"", "visa"}, {"\"\"", ""},   {"3", "3"}, {"3.0", "3"},
+        {"\"3\"", "3"},       {"true", "true"},           {"null", NULL},
+    };
     struct fixture *f = *state;
-    struct row_reader_options options = {f->schema, "k", NULL, NULL, 0, NULL};
+    struct row row;
+    char text[128];
+    double x[4];
 
     assert_int_equal(schema_add(f->schema, "vendor", FEATURE_CATEGORICAL, &f->err), 0);
-    assert_null(row_reader_new(&options, &f->err));
-    assert_int_equal(f->err.code, ERR_UNSUPPORTED);
-    assert_non_null(strstr(f->err.text, "\"vendor\""));
+    struct row_reader_options options = {f->schema, "k", NULL, NULL, 0, NULL};
+    struct row_reader *reader = row_reader_new(&options, &f->err);
+
+    assert_non_null(reader);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        snprintf(text, sizeof(text), "{\"seq\":1,\"k\":\"a\",\"features\":{\"vendor\":%s}}",
+                 cases[i].json);
+        assert_int_equal(row_reader_read(reader, text, strlen(text), &row, x, NULL, &f->err), 0);
+        if (cases[i].text)
+            assert_true(x[3] == schema_category(cases[i].text, strlen(cases[i].text)));
+        else
+            assert_true(isnan(x[3]));
+    }
+    snprintf(text, sizeof(text), "{\"seq\":1,\"k\":\"a\",\"features\":{\"vendor\":[1]}}");
+    assert_int_equal(row_reader_read(reader, text, strlen(text), &row, x, NULL, &f->err),
+                     ERR_INVALID);
+    assert_string_equal(f->err.text,
+                        "features.vendor is an array, where a text belongs: it is categorical");
+    row_reader_free(reader);
 }
 
 /* A dead letter is a JSON object whatever the bytes were, and its value is cut to 64 kB. */
