@@ -148,19 +148,30 @@ def test_all_services():
             print("skipped: promtool is not here (apt-get install prometheus)", flush=True)
         simulator = Metrics(text.pop("simulator-1"))
 
+        # The simulator has published everything once every outcome is there, or is settled.
+        def all_labelled():
+            ledger = world.ledger()
+            done = ledger and ledger["requests_predicted"] == ledger["outcomes_new"] == trips
+            return ledger if done and ledger["outcomes_waiting"] == 0 else None
+
+        ledger = wait_for(all_labelled, "every trip to end")
         world.audit("--settled")
-        wait_for(lambda: scrape(where["learner-1"]).value("ml_model_mae_served", model="baseline"),
-                 "a score of what was served")
 
-        def ledger_is_settled():
-            views = scrape(where["views-1"])
-            return views if views.value("oxbow_ledger_rows", term="requests_predicted") == trips \
-                and views.value("oxbow_consumer_lag_rows", topic="learning-queue") is not None \
-                else None
+        # Each service renders its own text once a second: the end of all is not seen at once.
+        def settled(instance, name, value, **labels):
+            def ask():
+                one = scrape(where[instance])
+                return one if one.value(name, **labels) == value else None
+            return wait_for(ask, f"{name} of {instance} to be {value}")
 
-        views = wait_for(ledger_is_settled, "views to tell of all requests")
-        found = [simulator, views] + [scrape(where[name]) for name in
-                                      ("inference-1", "learner-1", "monitor-1")]
+        views = settled("views-1", "oxbow_ledger_rows", ledger["outcomes_emitted"],
+                        term="outcomes_emitted")
+        inference = settled("inference-1", "oxbow_predictions_total", trips)
+        learner = settled("learner-1", "oxbow_learning_lag_seconds_count",
+                          ledger["outcomes_emitted"])
+        wait_for(lambda: scrape(where["views-1"]).value("oxbow_consumer_lag_rows",
+                                                        topic="learning-queue") is not None, "lag")
+        found = [simulator, views, inference, learner, scrape(where["monitor-1"])]
         for one in found:
             one.check_histograms()
 
@@ -179,25 +190,21 @@ def test_all_services():
             check(listed[name] == (types[name], families[name]),
                   f"{name}: documented as {listed[name]}, served as {types[name], families[name]}")
 
-        inference, learner = found[2], found[3]
-        ledger = world.ledger()
         for (name, labels), value in views.series.items():
             if name == "oxbow_ledger_rows":
                 check(ledger[dict(labels)["term"]] == value, f"{labels}: {value}, {ledger}")
-        check(inference.value("oxbow_predictions_total") == trips, "requests that were answered")
         models = {dict(labels)["model"] for name, labels in inference.series
                   if name == "ml_predictions_total"}
         check(len(models) == 4, models)
         for model in models:
-            check(inference.value("ml_predictions_total", model=model) == trips, model)
-            check(inference.value("ml_prediction_score_count", model=model) == trips, model)
-            check(inference.value("ml_prediction_latency_seconds_count", model=model) == trips, model)
-            check(learner.value("ml_model_learned_total", model=model) ==
-                  ledger["outcomes_emitted"], model)
-        check(inference.value("oxbow_prediction_lag_seconds_count") == trips, "lags")
-        check(inference.value("oxbow_prediction_durable_seconds_count") == trips, "durable")
-        check(learner.value("oxbow_learning_lag_seconds_count") == ledger["outcomes_emitted"],
-              "rows learned for the first time")
+            for name in ("ml_predictions_total", "ml_prediction_score_count",
+                         "ml_prediction_latency_seconds_count"):
+                check(inference.value(name, model=model) == trips,
+                      f"{name} of {model}: {inference.value(name, model=model)}")
+            learned = learner.value("ml_model_learned_total", model=model)
+            check(learned == ledger["outcomes_emitted"], f"{model} has learned {learned}: {ledger}")
+        for name in ("oxbow_prediction_lag_seconds_count", "oxbow_prediction_durable_seconds_count"):
+            check(inference.value(name) == trips, f"{name}: {inference.value(name)}")
         for one in found:
             for key in one.series:
                 check(not re.search(r"[0-9a-f]{12}", str(key)), f"a version in a label: {key}")
