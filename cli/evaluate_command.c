@@ -135,6 +135,22 @@ static int add_model(struct evaluation *ev, const char *text, struct err *err)
     return evaluation_add(ev, text, text, err);
 }
 
+/* A linear model; where there are categories, which those do not take, a tree. */
+static int add_default(struct evaluate *e, struct err *err)
+{
+    bool is_binary = e->o->table.kind == MODEL_CLASSIFIER;
+
+    if (e->o->table.categorical)
+        return evaluation_add(
+            e->evaluation, "decision-tree",
+            is_binary ? "[\"hoeffding_tree_classifier\"]" : "[\"hoeffding_tree_regressor\"]", err);
+    if (is_binary)
+        return evaluation_add(e->evaluation, "logistic-regression",
+                              "[\"standard_scaler\",\"logistic_regression\"]", err);
+    return evaluation_add(e->evaluation, "linear-regression",
+                          "[\"standard_scaler\",\"linear_regression\"]", err);
+}
+
 static int add_models(struct evaluate *e, struct err *err)
 {
     const struct evaluate_options *o = e->o;
@@ -143,11 +159,7 @@ static int add_models(struct evaluate *e, struct err *err)
     for (size_t i = 0; rc == 0 && i < o->models.n; i++)
         rc = add_model(e->evaluation, o->models.value[i], err);
     if (rc == 0 && !o->models.n)
-        rc = o->table.kind == MODEL_CLASSIFIER
-                 ? evaluation_add(e->evaluation, "logistic-regression",
-                                  "[\"standard_scaler\",\"logistic_regression\"]", err)
-                 : evaluation_add(e->evaluation, "linear-regression",
-                                  "[\"standard_scaler\",\"linear_regression\"]", err);
+        rc = add_default(e, err);
     return rc;
 }
 

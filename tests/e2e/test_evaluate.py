@@ -82,6 +82,18 @@ def test_output():
         check(f"{linear['mae']:.5f}" in table and "350 rows, 0 that" in table, table)
 
 
+def test_categories():
+    """Names are features of trees, which are the models where nothing else is asked for."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = pathlib.Path(folder) / "colours.csv"
+        data.write_text("x,colour,y\n" + "".join(
+            f"{i % 7},{('red', 'blue', '')[i % 3]},{(100, 5, 50)[i % 3] + i % 7}\n" for i in range(3000)))
+        found = scores("--data", data, "--target", "y", "--categorical", "colour")
+        check(found["decision-tree"]["skill"] > 0.5, found)
+        result = evaluate("--data", data, "--target", "y", "--categorical", "colour", "--model", SGD, status=2)
+        check("categorical" in result.stderr and "colour" in result.stderr, result.stderr)
+
+
 def test_refused():
     """What cannot be done is refused with status 2 and what to write; bad rows cost only themselves."""
     moment = ("--moment", "second", "--label-delay", 5)
@@ -227,4 +239,4 @@ def test_learners():
 
 
 if __name__ == "__main__":
-    main(test_like_river, test_output, test_refused, test_learners, test_like_live)
+    main(test_like_river, test_output, test_categories, test_refused, test_learners, test_like_live)

@@ -16,6 +16,7 @@ struct values {
     const char *text;
     int64_t whole;
     double number;
+    struct option_many many;
     struct option_rest rest;
     const char *operand;
 };
@@ -31,6 +32,7 @@ static int parse(struct values *v, int argc, const char *const *words)
         {"text", 0, OPTION_TEXT, "T", "a text", &v->text, 0, 0},
         {"whole", 'w', OPTION_INT, "N", "a whole number", &v->whole, 1, 10},
         {"number", 0, OPTION_NUMBER, "X", "a number", &v->number, 0, 1},
+        {"many", 'm', OPTION_MANY, "M", "may be given again", &v->many, 0, 0},
         {"rest", 0, OPTION_REST, "ARGS...", "what follows", &v->rest, 0, 0},
     };
     const struct usage usage = {.command = "test",
@@ -114,13 +116,27 @@ static void test_help(void **state)
     assert_int_equal(PARSE(&v, "test", "--help"), CLI_OK);
 }
 
+/* An option that may be given again keeps every value, in order. */
+static void test_many(void **state)
+{
+    struct values v = {0};
+
+    (void)state;
+    assert_int_equal(PARSE(&v, "test", "--many", "b", "thing", "-m", "a", "--many=c=d"), CLI_GO);
+    assert_int_equal(v.many.n, 3);
+    assert_string_equal(v.many.value[0], "b");
+    assert_string_equal(v.many.value[1], "a");
+    assert_string_equal(v.many.value[2], "c=d");
+    v.many.n = OPTION_MANY_MAX;
+    assert_int_equal(PARSE(&v, "test", "--many", "b", "thing"), CLI_REFUSED);
+    assert_int_equal(PARSE(&v, "test", "thing", "--many"), CLI_REFUSED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),
-        cmocka_unit_test(test_rest),
-        cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_reads),   cmocka_unit_test(test_many), cmocka_unit_test(test_rest),
+        cmocka_unit_test(test_refuses), cmocka_unit_test(test_help),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
