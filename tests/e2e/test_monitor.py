@@ -104,7 +104,7 @@ def follows_fresh(world, redis, page):
 def test_agrees():
     """Counts, errors and requests are those of the ledger, the learner and the topics."""
     with World("monitor", score_window=400) as world:
-        start = world.up(simulate=("--rate", "600", "--trips", "2500"), monitor=True)
+        start = world.up(simulate=("--rate", "600", "--trips", "1500"), monitor=True)
         page = Page(start)
         stream = Stream(page)
         start.wait_line("simulator-1 has finished")
@@ -125,7 +125,7 @@ def test_agrees():
         same_as_learner(world, models)
         ledger = world.ledger()
         counts = tick["counts"]
-        check(counts["requests"] == ledger["requests_new"] == 2500 and counts["in_progress"] == 0,
+        check(counts["requests"] == ledger["requests_new"] == 1500 and counts["in_progress"] == 0,
               counts)
         check(counts["bad_labels"] == ledger["outcomes_bad_label"] and counts["dead_letters"] == 0,
               counts)
@@ -187,18 +187,18 @@ def views_and_files(page, world, newest):
     keys = [entry["key"] for entry in snapshot["latest"]]
     check(keys == [r["trip_id"] for r in reversed(newest[-20:])], keys)
     check(snapshot["map"]["box"][0] < -73.9 < snapshot["map"]["box"][2], snapshot["map"]["box"])
-    check(sum(n for _, n in snapshot["map"]["cells"]) > 1500, "requests on the map")
+    check(sum(n for _, n in snapshot["map"]["cells"]) > 800, "requests on the map")
     table = page.get("api/export", what="latest", format="csv").splitlines()
     check(len(table) == 21 and table[1].startswith(f'"{keys[0]}",'), table[:2])
     breakdown = page.get("api/breakdown")
-    check(sum(breakdown["errors"]["baseline"]) == breakdown["rows"] > 1500, "every row has a bin")
+    check(sum(breakdown["errors"]["baseline"]) == breakdown["rows"] > 800, "every row has a bin")
     # Of those that were requested before it looked, nobody has told it the time.
     check(sum(bar["n"] for bar in breakdown["hour"]["models"]["baseline"]) > 0.8 * breakdown["rows"],
           "and an hour")
     check(breakdown["cohorts"] and all(c["completeness"] <= 1 for c in breakdown["cohorts"]),
           breakdown["cohorts"])
     model = page.get("api/models/decision-tree")
-    check(model["state"]["learned"] > 1000 and model["state"]["class"] == model["class"], model["state"])
+    check(model["state"]["learned"] > 800 and model["state"]["class"] == model["class"], model["state"])
     versions = model["versions"]
     listed = {m["version"] for (name, _), m in world.models().items() if name == "decision-tree"}
     check(versions[0]["version"] in listed and versions[0]["bytes"] > 1000, versions[0])
@@ -226,7 +226,7 @@ def test_comes_back():
         up(world, redis, simulate=("--rate", "600"))
         page = Page(start_monitor(world, redis_url=redis.url))
         wait_for(lambda: page.tick()["state"] == "running", "labels")
-        wait_for(lambda: len(page.get("api/history")["time_ms"]) > 8, "some points")
+        wait_for(lambda: len(page.get("api/history")["time_ms"]) > 4, "some points")
         before = page.get("api/history")
         page.process.stop(signal.SIGKILL)
         killed = time.time()
@@ -253,7 +253,7 @@ def test_comes_back():
         stream.wait(lambda t: t["id"] > tick["id"] + 5, "ticks to go on")
         redis.start()
         back = stream.wait(lambda t: t["id"] > tick["id"] + 5 and t["checks"][0]["ok"] and
-                           (t["rates"]["labels"] or 0) > 0, "labels to flow again")
+                           t["checks"][2]["ok"], "Redis and the topics again")
         check(any(m["kind"] == "outage" for t in stream.ticks() for m in t["marks"]),
               "the outage is marked")
         check(back["id"] == back["time_ms"] // 1000 or back["id"] >= tick["id"] + 6, back["id"])
