@@ -52,8 +52,9 @@ extern const struct learn_class gaussian_nb_class;
 
 /* tree.c */
 extern const struct learn_class hoeffding_tree_regressor_class;
-extern const struct learn_class hoeffding_tree_classifier_class; /* tree_class.c */
-extern const struct learn_class gaussian_splitter_class;         /* tree_class.c */
+extern const struct learn_class hoeffding_tree_classifier_class;          /* tree_class.c */
+extern const struct learn_class hoeffding_adaptive_tree_classifier_class; /* tree_adapt.c */
+extern const struct learn_class gaussian_splitter_class;                  /* tree_class.c */
 extern const struct learn_class tebst_splitter_class;
 
 /* tree_adapt.c */

@@ -33,6 +33,8 @@
  *     hoeffding_tree_classifier base: the share of positive labels at the root. A branch: the
  *                               change of that share. "leaf": what the leaf answers less its
  *                               share.
+ *     hoeffding_adaptive_tree_classifier  the same, as in the adaptive regressor; a leaf's part
+ *                               is as large as its weight.
  *     knn_regressor             base: 0. A neighbour: its share times its label.
  *     knn_classifier            the same; a label is 1 or 0, a share that of its vote.
  *     gaussian_nb               of the log-odds; base: those of the shares of labels. A feature:

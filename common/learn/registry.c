@@ -25,6 +25,7 @@ static const struct learn_class *const classes[] = {
     &hoeffding_tree_regressor_class,
     &hoeffding_adaptive_tree_regressor_class,
     &hoeffding_tree_classifier_class,
+    &hoeffding_adaptive_tree_classifier_class,
     &sgd_class,
     &momentum_class,
     &ada_grad_class,

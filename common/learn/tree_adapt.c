@@ -1,7 +1,7 @@
 /*
- * The adaptive Hoeffding tree for regression (Bifet and Gavaldà 2009: "Adaptive
- * learning from evolving data streams"), in the order of operations of River's
- * HoeffdingAdaptiveTreeRegressor.
+ * The adaptive Hoeffding trees (Bifet and Gavaldà 2009: "Adaptive learning from
+ * evolving data streams"), in the order of operations of River's
+ * HoeffdingAdaptiveTreeRegressor and HoeffdingAdaptiveTreeClassifier.
  *
  * Each branch watches the error of the leaf below it. When it has changed, and
  * for the worse, the branch begins an alternate, a leaf that learns beside it and
@@ -19,7 +19,11 @@
  * Poisson distribution of mean 1; as in River, 0 counts once.
  *
  * River has detectors and error counts in each leaf. Only those of an alternate
- * are ever looked at, so only those are kept.
+ * are ever looked at in a regressor, so only those are kept there.
+ *
+ * A classifier's error is 0 or 1, its test a bound on the difference of two error
+ * rates, and the answers of leaf and alternates are not averaged, but weighted by
+ * 1 / error². A drift replaces an alternate that is there already.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -56,7 +60,8 @@ struct leaf *adapt_alternate_new(struct tree *tree, uint32_t depth)
     struct leaf *leaf = leaf_new(tree, NULL, NULL);
 
     leaf->depth = depth;
-    leaf->adapt = adapt_new(tree);
+    if (!leaf->adapt)
+        leaf->adapt = adapt_new(tree);
     return leaf;
 }
 
@@ -90,34 +95,36 @@ static bool watch(struct tree *tree, struct adapt *adapt, double error)
 
 /* Staying within memory */
 
-/* Calls `shed` for each branch, from the root on, until so much memory is free again. */
-static void shed_each(struct tree *tree, void (*shed)(struct tree *tree, struct tree_node *node))
+/* Calls `shed` for what each node keeps, from the root on, until so much memory is free again. */
+static void shed_each(struct tree *tree, void (*shed)(struct tree *tree, struct adapt **adapt))
 {
     tree->walk.n = 0;
     walk_push(&tree->walk, 0);
     while (tree->walk.n && tree->bytes > tree->max_bytes / 8 * 7) {
         struct tree_node *node = &tree->nodes[walk_pop(&tree->walk)];
 
-        if (node->leaf)
-            continue;
-        shed(tree, node);
+        if (node->leaf && node->leaf->adapt)
+            shed(tree, &node->leaf->adapt);
+        if (node->adapt)
+            shed(tree, &node->adapt);
         walk_push_children(&tree->walk, node);
     }
 }
 
-static void shed_alternate(struct tree *tree, struct tree_node *node)
+static void shed_alternate(struct tree *tree, struct adapt **adapt)
 {
-    drop_alternate(tree, node->adapt);
+    drop_alternate(tree, *adapt);
 }
 
-static void shed_window(struct tree *tree, struct tree_node *node)
+static void shed_window(struct tree *tree, struct adapt **adapt)
 {
-    struct leaf *alternate = node->adapt->alternate;
+    struct adapt *fresh = adapt_new(tree);
 
-    node->adapt->alternate = NULL;
-    adapt_free(tree, node->adapt);
-    node->adapt = adapt_new(tree);
-    node->adapt->alternate = alternate;
+    fresh->alternate = (*adapt)->alternate;
+    fresh->error = (*adapt)->error;
+    (*adapt)->alternate = NULL;
+    adapt_free(tree, *adapt);
+    *adapt = fresh;
 }
 
 void adapt_shed(struct tree *tree)
@@ -148,6 +155,14 @@ static uint32_t cut_off(struct tree *tree, const struct visit *visit)
     return to;
 }
 
+static double leaf_error(const struct tree *tree, const struct leaf *leaf, const double *x,
+                         double y)
+{
+    if (tree->classes)
+        return votes_guess(tree, leaf, x) == (y > 0.5) ? 0 : 1;
+    return fabs(y - leaf_predict(tree, leaf, x));
+}
+
 /* Shows the sample to a leaf; true when it is to be split, as *ret says. */
 static bool teach(struct tree *tree, struct leaf *leaf, const struct visit *visit,
                   struct split *ret)
@@ -160,7 +175,7 @@ static bool teach(struct tree *tree, struct leaf *leaf, const struct visit *visi
         weight *= k > 0 ? (double)k : 1;
     }
     if (leaf->adapt)
-        watch(tree, leaf->adapt, fabs(visit->y - leaf_predict(tree, leaf, visit->x)));
+        watch(tree, leaf->adapt, leaf_error(tree, leaf, visit->x, visit->y));
     leaf_learn(tree, leaf, visit->x, visit->y, weight);
     if (leaf->stats.mean.n - leaf->last_attempt < (double)tree->params->grace_period)
         return false;
@@ -198,6 +213,27 @@ static double p_value(const struct stat_var *a, const struct stat_var *b)
     return 2 * (0.5 * (1 + erf(-fabs(z) / sqrt(2.0))));
 }
 
+enum verdict { VERDICT_OPEN, VERDICT_SWITCH, VERDICT_DROP };
+
+/* Which is better, the alternate or the branch? */
+static enum verdict judge(const struct tree *tree, const struct stat_var *alternate,
+                          const struct stat_var *branch)
+{
+    double significance = tree->adapt->switch_significance;
+    double rate = branch->mean.mean;
+    double gain = rate - alternate->mean.mean;
+
+    if (tree->classes) {
+        double n = 1 / alternate->mean.n + 1 / branch->mean.n;
+        double bound = sqrt(2.0 * rate * (1.0 - rate) * log(2.0 / significance) * n);
+
+        return bound < gain ? VERDICT_SWITCH : bound < -gain ? VERDICT_DROP : VERDICT_OPEN;
+    }
+    if (!(p_value(alternate, branch) <= significance))
+        return VERDICT_OPEN;
+    return alternate->mean.mean < rate ? VERDICT_SWITCH : VERDICT_DROP;
+}
+
 /*
  * Looks whether the alternate of the branch at visit->at shall take its place, or
  * be dropped. Returns where the branch is after that. At the root, as in River, an
@@ -207,26 +243,27 @@ static uint32_t compare(struct tree *tree, const struct visit *visit, struct lea
 {
     struct adapt *adapt = tree->nodes[visit->at].adapt;
     struct leaf *alternate = adapt->alternate;
-    const struct stat_var *theirs = &alternate->adapt->error;
     double least = (double)tree->adapt->drift_window_threshold;
+    enum verdict verdict;
     uint32_t branch;
 
-    if (!(theirs->mean.n > least && adapt->error.mean.n > least))
+    if (!(alternate->adapt->error.mean.n > least && adapt->error.mean.n > least))
         return visit->at;
-    if (!(p_value(theirs, &adapt->error) <= tree->adapt->switch_significance))
-        return visit->at;
-    if (theirs->mean.mean >= adapt->error.mean.mean) {
+    verdict = judge(tree, &alternate->adapt->error, &adapt->error);
+    if (verdict == VERDICT_DROP)
         drop_alternate(tree, adapt);
+    if (verdict != VERDICT_SWITCH)
         return visit->at;
-    }
 
     drop_alternates_below(tree, visit->at);
     adapt->alternate = NULL;
     branch = cut_off(tree, visit);
     tree->nodes[visit->at].leaf = alternate;
     tree->n_switched++;
-    adapt_free(tree, alternate->adapt);
-    alternate->adapt = NULL;
+    if (!tree->classes) {
+        adapt_free(tree, alternate->adapt);
+        alternate->adapt = NULL;
+    }
     if (visit->depth == 0)
         *ret_taken = alternate;
     return branch;
@@ -244,8 +281,10 @@ static uint32_t visit_branch(struct tree *tree, const struct visit *visit, doubl
     struct leaf *learns = NULL;
     struct split split;
 
-    if (changed && !adapt->alternate && tree_has_room(tree, 1)) {
+    if (changed && (tree->classes || !adapt->alternate) && tree_has_room(tree, 1)) {
         adapt->error = (struct stat_var){0};
+        if (adapt->alternate)
+            leaf_free(tree, adapt->alternate);
         adapt->alternate = adapt_alternate_new(tree, visit->depth);
         tree->n_alternates++;
     } else if (adapt->alternate) {
@@ -273,7 +312,7 @@ static double error_of(const struct tree *tree, const double *x, double y)
 
     while (!tree->nodes[at].leaf)
         at = tree_child(tree, at, x, &missing);
-    return fabs(y - leaf_predict(tree, tree->nodes[at].leaf, x));
+    return leaf_error(tree, tree->nodes[at].leaf, x, y);
 }
 
 static void adapt_learn(struct learner *lrn, const double *x, double y, double weight)
@@ -300,6 +339,21 @@ static void adapt_learn(struct learner *lrn, const double *x, double y, double w
     tree_keep_bound(tree);
 }
 
+/* Adds up what leaves say: the number and the sum, or of a classifier what they say for each class.
+ */
+static void add_answer(const struct tree *tree, const struct leaf *leaf, const double *x,
+                       double *sums)
+{
+    double v[2] = {1, 0};
+
+    if (tree->classes)
+        votes_of(tree, leaf, x, v);
+    else
+        v[1] = leaf_predict(tree, leaf, x);
+    sums[0] += v[0];
+    sums[1] += v[1];
+}
+
 /*
  * The mean of all leaves that x comes to. As in River, a branch that was come to
  * because the feature that was asked for is missing counts its alternate twice.
@@ -307,35 +361,48 @@ static void adapt_learn(struct learner *lrn, const double *x, double y, double w
 static double adapt_predict(const struct learner *lrn, const double *x)
 {
     const struct tree *tree = (const struct tree *)lrn;
-    double sum = 0;
-    double n = 1;
+    double sums[2] = {0, 0};
     uint32_t at = 0;
     bool twice = false;
 
     while (!tree->nodes[at].leaf) {
         const struct leaf *alternate = tree->nodes[at].adapt->alternate;
 
-        if (alternate) {
-            double v = leaf_predict(tree, alternate, x);
-
-            sum = twice ? sum + v + v : sum + v;
-            n += twice ? 2 : 1;
-        }
+        if (alternate)
+            add_answer(tree, alternate, x, sums);
+        if (alternate && twice)
+            add_answer(tree, alternate, x, sums);
         twice = false;
         at = tree_child(tree, at, x, &twice);
     }
-    return (sum + leaf_predict(tree, tree->nodes[at].leaf, x)) / n;
+    if (tree->classes && at == 0)
+        return votes_predict(tree, tree->nodes[at].leaf, x);
+    add_answer(tree, tree->nodes[at].leaf, x, sums);
+    if (!tree->classes)
+        return sums[1] / sums[0];
+    if (isnan(sums[0] + sums[1]) || isinf(sums[0] + sums[1]))
+        return tree->nodes[at].leaf->stats.mean.mean;
+    return sums[0] + sums[1] == 0 ? sums[1] : fmin(1, sums[1] * (1 / (sums[0] + sums[1])));
+}
+
+static struct learner *create(const struct component *component, const struct adapt_params *params,
+                              size_t n)
+{
+    struct tree *tree = tree_new(component, params, n);
+
+    tree->rng = mem_zalloc(1, sizeof(*tree->rng));
+    tree->bytes += sizeof(*tree->rng);
+    rng_seed(tree->rng, params->seed == PARAM_NONE ? 0 : params->seed);
+    return &tree->base;
 }
 
 static struct learner *adapt_create(const struct component *component, size_t n)
 {
-    struct tree *tree = tree_new(component, n);
-
-    tree->adapt = component->params;
-    tree->rng = mem_zalloc(1, sizeof(*tree->rng));
-    tree->bytes += sizeof(*tree->rng);
-    rng_seed(tree->rng, tree->adapt->seed == PARAM_NONE ? 0 : tree->adapt->seed);
-    return &tree->base;
+    if (component->class->kind == LEARN_CLASSIFIER)
+        return create(component,
+                      &((const struct adaptive_classifier_params *)component->params)->adapt, n);
+    return create(component, &((const struct adaptive_regressor_params *)component->params)->adapt,
+                  n);
 }
 
 static const struct learner_ops ops = {
@@ -353,22 +420,27 @@ static const struct learner_ops ops = {
     .set_kinds = tree_set_kinds,
 };
 
-#define ADAPT_PARAM(field) .name = #field, .offset = offsetof(struct adapt_params, field)
+#define ADAPT_PARAM(of, field) .name = #field, .offset = offsetof(struct of, adapt.field)
+#define ADAPT_PARAMS(of)                                                                           \
+    {ADAPT_PARAM(of, bootstrap_sampling), .type = PARAM_FLAG, .fallback = 1,                       \
+     .help = "Each leaf counts a sample a random number of times, about once on average."},        \
+        {ADAPT_PARAM(of, drift_window_threshold), .type = PARAM_COUNT, .fallback = 300,            \
+         .max = 1e9,                                                                               \
+         .help = "Samples that a branch and its alternate are measured over before they are "      \
+                 "compared."},                                                                     \
+        {ADAPT_PARAM(of, drift_detector), .type = PARAM_CLASS, .kind = LEARN_DETECTOR,             \
+         .fallback_class = "adwin", .help = "What watches the error of each branch."},             \
+        {ADAPT_PARAM(of, switch_significance), .type = PARAM_REAL, .fallback = 0.05, .max = 1,     \
+         .help = "Significance at which the errors of a branch and its alternate differ."},        \
+    {                                                                                              \
+        ADAPT_PARAM(of, seed),                                                                     \
+            .type = PARAM_COUNT, .optional = true, .max = 9007199254740992.0,                      \
+            .help =                                                                                \
+                "Of the random numbers, which are Python's; null is 0: a model is made the same "  \
+                "twice."                                                                           \
+    }
 
-static const struct learn_param params[] = {
-    TREE_PARAMS,
-    {ADAPT_PARAM(bootstrap_sampling), .type = PARAM_FLAG, .fallback = 1,
-     .help = "Each leaf counts a sample a random number of times, once on average or a bit more."},
-    {ADAPT_PARAM(drift_window_threshold), .type = PARAM_COUNT, .fallback = 300, .max = 1e9,
-     .help = "Samples that a branch and its alternate are measured over before they are compared."},
-    {ADAPT_PARAM(drift_detector), .type = PARAM_CLASS, .kind = LEARN_DETECTOR,
-     .fallback_class = "adwin", .help = "What watches the error of each branch."},
-    {ADAPT_PARAM(switch_significance), .type = PARAM_REAL, .fallback = 0.05, .max = 1,
-     .help = "Significance at which the errors of a branch and its alternate differ."},
-    {ADAPT_PARAM(seed), .type = PARAM_COUNT, .optional = true, .max = 9007199254740992.0,
-     .help =
-         "Of the random numbers, which are Python's; null is 0: a model is made the same twice."},
-};
+static const struct learn_param params[] = {TREE_PARAMS, ADAPT_PARAMS(adaptive_regressor_params)};
 
 const struct learn_class hoeffding_adaptive_tree_regressor_class = {
     .name = "hoeffding_adaptive_tree_regressor",
@@ -377,7 +449,22 @@ const struct learn_class hoeffding_adaptive_tree_regressor_class = {
     .kind = LEARN_REGRESSOR,
     .params = params,
     .n_params = sizeof(params) / sizeof(params[0]),
-    .params_size = sizeof(struct adapt_params),
+    .params_size = sizeof(struct adaptive_regressor_params),
     .check = tree_check_regressor,
+    .learner = &ops,
+};
+
+static const struct learn_param class_params[] = {CLASS_PARAMS,
+                                                  ADAPT_PARAMS(adaptive_classifier_params)};
+
+const struct learn_class hoeffding_adaptive_tree_classifier_class = {
+    .name = "hoeffding_adaptive_tree_classifier",
+    .river = "tree.HoeffdingAdaptiveTreeClassifier",
+    .help = "A Hoeffding tree with naive Bayes that replaces the branches whose error has grown.",
+    .kind = LEARN_CLASSIFIER,
+    .params = class_params,
+    .n_params = sizeof(class_params) / sizeof(class_params[0]),
+    .params_size = sizeof(struct adaptive_classifier_params),
+    .check = tree_check_classifier,
     .learner = &ops,
 };

@@ -21,7 +21,7 @@
  *
  * The adaptive tree has besides: before the nodes the random generator and 4 counts of 8;
  * behind each branch 24 errors, the detector, and KIND_NONE or the alternate, as a leaf
- * with 24 errors and its detector behind it.
+ * with 24 errors and its detector behind it. Of a classifier each leaf has those, behind its votes.
  */
 #include <stdlib.h>
 
@@ -216,6 +216,22 @@ static void load_observers(struct tree *tree, struct leaf *leaf, struct blob_rea
     }
 }
 
+/* What watches errors */
+
+static void save_watch(const struct adapt *adapt, struct buf *out)
+{
+    write_var(out, &adapt->error);
+    adapt->detector->ops->save(adapt->detector, out);
+}
+
+static void load_watch(struct tree *tree, struct adapt *adapt, struct blob_reader *in)
+{
+    read_var(in, &adapt->error);
+    tree->bytes -= detector_bytes(adapt->detector);
+    adapt->detector->ops->load(adapt->detector, in);
+    tree->bytes += detector_bytes(adapt->detector);
+}
+
 /* Leaves */
 
 static void save_leaf(struct walk *walk, const struct leaf *leaf, size_t n, struct buf *out)
@@ -227,6 +243,8 @@ static void save_leaf(struct walk *walk, const struct leaf *leaf, size_t n, stru
     blob_write_f64(out, leaf->fmse_model);
     if (leaf->votes)
         save_votes(leaf->votes, out);
+    if (leaf->votes && leaf->adapt)
+        save_watch(leaf->adapt, out);
     if (leaf->model)
         learner_save(leaf->model, out);
     if (!leaf->active)
@@ -254,6 +272,8 @@ static struct leaf *load_leaf(struct tree *tree, uint32_t depth, bool active,
     leaf->fmse_model = blob_read_f64(in);
     if (leaf->votes)
         load_votes(leaf->votes, in);
+    if (leaf->votes && leaf->adapt)
+        load_watch(tree, leaf->adapt, in);
     if (leaf->model)
         learner_load(leaf->model, in);
     if (active) {
@@ -270,20 +290,6 @@ static struct leaf *load_leaf(struct tree *tree, uint32_t depth, bool active,
 
 /* What the adaptive tree has besides */
 
-static void save_watch(const struct adapt *adapt, struct buf *out)
-{
-    write_var(out, &adapt->error);
-    adapt->detector->ops->save(adapt->detector, out);
-}
-
-static void load_watch(struct tree *tree, struct adapt *adapt, struct blob_reader *in)
-{
-    read_var(in, &adapt->error);
-    tree->bytes -= detector_bytes(adapt->detector);
-    adapt->detector->ops->load(adapt->detector, in);
-    tree->bytes += detector_bytes(adapt->detector);
-}
-
 static void save_adapt(struct walk *walk, const struct adapt *adapt, size_t n, struct buf *out)
 {
     save_watch(adapt, out);
@@ -292,7 +298,8 @@ static void save_adapt(struct walk *walk, const struct adapt *adapt, size_t n, s
         return;
     }
     save_leaf(walk, adapt->alternate, n, out);
-    save_watch(adapt->alternate->adapt, out);
+    if (!adapt->alternate->votes)
+        save_watch(adapt->alternate->adapt, out);
 }
 
 static void load_adapt(struct tree *tree, struct adapt *adapt, uint32_t depth,
@@ -309,6 +316,8 @@ static void load_adapt(struct tree *tree, struct adapt *adapt, uint32_t depth,
         return;
     }
     adapt->alternate = load_leaf(tree, depth, kind == KIND_ACTIVE, in);
+    if (adapt->alternate->votes)
+        return;
     adapt->alternate->adapt = adapt_new(tree);
     load_watch(tree, adapt->alternate->adapt, in);
 }

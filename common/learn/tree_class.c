@@ -164,17 +164,43 @@ static bool answers_bayes(const struct tree *tree, const struct leaf *leaf)
     return leaf->votes->nb_correct >= leaf->votes->mc_correct;
 }
 
+void votes_of(const struct tree *tree, const struct leaf *leaf, const double *x, double *ret)
+{
+    double factor;
+
+    if (answers_bayes(tree, leaf))
+        bayes(tree, leaf, x, ret);
+    else
+        majority(&leaf->votes->dist, ret);
+    if (!leaf->adapt)
+        return;
+    factor = (ret[0] + ret[1]) * leaf->adapt->error.mean.mean * leaf->adapt->error.mean.mean;
+    for (int c = 0; c < 2 && factor != 0 && !isnan(factor); c++)
+        ret[c] *= 1 / factor;
+}
+
+int votes_guess(const struct tree *tree, const struct leaf *leaf, const double *x)
+{
+    double p[2];
+
+    votes_of(tree, leaf, x, p);
+    return dist_sum(&leaf->votes->dist) == 0 && answers_bayes(tree, leaf)
+               ? -1
+               : largest(&leaf->votes->dist, p);
+}
+
 double votes_predict(const struct tree *tree, const struct leaf *leaf, const double *x)
 {
     const struct dist *dist = &leaf->votes->dist;
+    double sum;
     double p[2];
 
     if (leaf->depth == 0 && !dist->has[0] && !dist->has[1])
         return (double)NAN;
-    if (answers_bayes(tree, leaf))
-        bayes(tree, leaf, x, p);
-    else
-        majority(dist, p);
+    votes_of(tree, leaf, x, p);
+    sum = p[0] + p[1];
+    if (leaf->adapt && sum != 0)
+        p[1] *= 1 / sum;
     /* Values that a double cannot hold leave nothing to tell. */
     return isnan(p[1]) ? leaf->stats.mean.mean : p[1] > 1 ? 1 : p[1];
 }
@@ -231,7 +257,7 @@ void votes_learn(struct tree *tree, struct leaf *leaf, const double *x, double y
     int class = y > 0.5;
     double p[2];
 
-    if (leaf->active && tree->classes->leaf_votes == VOTES_ADAPTIVE) {
+    if (leaf->active && (tree->adapt || tree->classes->leaf_votes == VOTES_ADAPTIVE)) {
         int guess;
 
         majority(&votes->dist, p);
@@ -264,52 +290,23 @@ static const struct learner_ops ops = {
     .set_kinds = tree_set_kinds,
 };
 
-static const char *const criteria[] = {
+const char *const tree_criteria[] = {
     [MERIT_INFO_GAIN] = "info_gain",
     [MERIT_GINI] = "gini",
     [MERIT_HELLINGER] = "hellinger",
     NULL,
 };
 
-static const char *const leaf_predictions[] = {
+const char *const tree_votes[] = {
     [VOTES_MAJORITY] = "mc",
     [VOTES_BAYES] = "nb",
     [VOTES_ADAPTIVE] = "nba",
     NULL,
 };
 
-#define CLASS_PARAM(field) .name = #field, .offset = offsetof(struct class_params, field)
+static const struct learn_param params[] = {CLASS_PARAMS};
 
-static const struct learn_param params[] = {
-    {TREE_PARAM(grace_period), .type = PARAM_COUNT, .fallback = 200, .min = 1, .max = 1e9,
-     .help = "Weight of samples that a leaf sees between two looks for a split."},
-    {TREE_PARAM(max_depth), .type = PARAM_COUNT, .optional = true, .min = 0, .max = TREE_MAX_DEPTH,
-     .help = "Deepest level at which there are leaves, the root being 0; null: no limit but 980."},
-    {CLASS_PARAM(split_criterion), .type = PARAM_CHOICE, .fallback = MERIT_INFO_GAIN,
-     .choices = criteria, .help = "What makes a split good."},
-    {TREE_PARAM(delta), .type = PARAM_REAL, .fallback = 1e-7, .max = 1, .above_min = true,
-     .help = "Probability that a split is not the right one; nearer to 0 waits longer."},
-    {TREE_PARAM(tau), .type = PARAM_REAL, .fallback = 0.05, .max = 1,
-     .help = "Hoeffding bound below which the better of two equally good splits is taken."},
-    {.name = "leaf_prediction",
-     .offset = offsetof(struct class_params, leaf_votes),
-     .type = PARAM_CHOICE,
-     .fallback = VOTES_ADAPTIVE,
-     .choices = leaf_predictions,
-     .help = "What a leaf answers: its shares (mc), naive Bayes (nb), or the better one (nba)."},
-    {CLASS_PARAM(nb_threshold), .type = PARAM_COUNT, .fallback = 0, .max = 1e9,
-     .help = "Weight from which on a leaf answers with naive Bayes, with nb."},
-    {TREE_PARAM(splitter), .type = PARAM_CLASS, .kind = LEARN_SPLITTER,
-     .fallback_class = "gaussian_splitter", .help = "How a leaf observes a feature."},
-    {TREE_PARAM(binary_split), .type = PARAM_FLAG,
-     .help = "Only splits in two: on a category also, which may have a way for each otherwise."},
-    {CLASS_PARAM(min_branch_fraction), .type = PARAM_REAL, .fallback = 0.01, .max = 1,
-     .help = "Least share of the samples that two sides of a split must have."},
-    {CLASS_PARAM(max_share_to_split), .type = PARAM_REAL, .fallback = 0.99, .max = 1,
-     .help = "Share of the larger class above which a leaf is not split."},
-};
-
-static const char *check(const void *values)
+const char *tree_check_classifier(const void *values)
 {
     const struct class_params *p = values;
 
@@ -326,7 +323,7 @@ const struct learn_class hoeffding_tree_classifier_class = {
     .params = params,
     .n_params = sizeof(params) / sizeof(params[0]),
     .params_size = sizeof(struct class_params),
-    .check = check,
+    .check = tree_check_classifier,
     .learner = &ops,
 };
 

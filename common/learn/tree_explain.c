@@ -130,12 +130,24 @@ static void add_leaf(const struct tree *tree, const struct leaf *leaf, const dou
     explanation_release(&sub);
 }
 
+/* How much a leaf counts among others. */
+static double weight_of(const struct tree *tree, const struct leaf *leaf, const double *x)
+{
+    double p[2];
+
+    if (!tree->classes)
+        return 1;
+    votes_of(tree, leaf, x, p);
+    return p[0] + p[1];
+}
+
 /* The alternates on the path; each counts as in adapt_predict(). Returns the leaf's own share. */
 static double add_alternates(const struct tree *tree, const double *x, double root_mean,
                              const struct walk *path, const struct explanation *ex,
                              struct sums *sums)
 {
-    double n = 1;
+    double n = weight_of(tree, tree->nodes[path->at[path->n - 1]].leaf, x);
+    double own = n;
 
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < ex->n_path; i++) {
@@ -144,13 +156,14 @@ static double add_alternates(const struct tree *tree, const double *x, double ro
 
             if (!adapt || !adapt->alternate)
                 continue;
+            times *= weight_of(tree, adapt->alternate, x);
             if (pass == 0)
                 n += times;
             else
                 add_leaf(tree, adapt->alternate, x, root_mean, times / n, sums);
         }
     }
-    return 1 / n;
+    return own == n ? 1 : own / n;
 }
 
 void tree_explain(const struct learner *lrn, const double *x, struct explanation *ex)

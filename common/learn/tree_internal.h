@@ -2,6 +2,7 @@
  * The trees, as their files share them:
  *
  *     tree.c           the learner: growing, predicting, staying within memory
+ *     tree_leaf.c      what a leaf has, learns and answers
  *     tree_adapt.c     the adaptive tree: drift detectors and alternates on top of that
  *     tree_observer.c  what a leaf remembers of each feature, and its best split
  *     tree_nominal.c   the same for categories; branches with a child for each of them
@@ -90,9 +91,8 @@ struct tree_params {
             .help = "Only splits in two. Those on numbers always are: there are no others yet."    \
     }
 
-/* Of the adaptive tree. */
+/* What an adaptive tree has besides. */
 struct adapt_params {
-    struct tree_params tree;
     bool bootstrap_sampling;
     uint64_t drift_window_threshold;
     struct component *drift_detector;
@@ -112,6 +112,61 @@ struct class_params {
     double min_branch_fraction;
     double max_share_to_split;
 };
+
+struct adaptive_regressor_params {
+    struct tree_params tree;
+    struct adapt_params adapt;
+};
+
+struct adaptive_classifier_params {
+    struct class_params classes;
+    struct adapt_params adapt;
+};
+
+#define CLASS_PARAM(field) .name = #field, .offset = offsetof(struct class_params, field)
+#define CLASS_PARAMS                                                                               \
+    {TREE_PARAM(grace_period),                                                                     \
+     .type = PARAM_COUNT,                                                                          \
+     .fallback = 200,                                                                              \
+     .min = 1,                                                                                     \
+     .max = 1e9,                                                                                   \
+     .help = "Weight of samples that a leaf sees between two looks for a split."},                 \
+        {TREE_PARAM(max_depth),                                                                    \
+         .type = PARAM_COUNT,                                                                      \
+         .optional = true,                                                                         \
+         .min = 0,                                                                                 \
+         .max = TREE_MAX_DEPTH,                                                                    \
+         .help = "Deepest level at which there are leaves, the root being 0; null: no limit but "  \
+                 "980."},                                                                          \
+        {CLASS_PARAM(split_criterion), .type = PARAM_CHOICE, .fallback = MERIT_INFO_GAIN,          \
+         .choices = tree_criteria, .help = "What makes a split good."},                            \
+        {TREE_PARAM(delta),                                                                        \
+         .type = PARAM_REAL,                                                                       \
+         .fallback = 1e-7,                                                                         \
+         .max = 1,                                                                                 \
+         .above_min = true,                                                                        \
+         .help = "Probability that a split is not the right one; nearer to 0 waits longer."},      \
+        {TREE_PARAM(tau), .type = PARAM_REAL, .fallback = 0.05, .max = 1,                          \
+         .help = "Hoeffding bound below which the better of two equally good splits is taken."},   \
+        {.name = "leaf_prediction",                                                                \
+         .offset = offsetof(struct class_params, leaf_votes),                                      \
+         .type = PARAM_CHOICE,                                                                     \
+         .fallback = VOTES_ADAPTIVE,                                                               \
+         .choices = tree_votes,                                                                    \
+         .help = "What a leaf answers: its shares (mc), naive Bayes (nb), or the better (nba)."},  \
+        {CLASS_PARAM(nb_threshold), .type = PARAM_COUNT, .fallback = 0, .max = 1e9,                \
+         .help = "Weight from which on a leaf answers with naive Bayes, with nb."},                \
+        {TREE_PARAM(splitter), .type = PARAM_CLASS, .kind = LEARN_SPLITTER,                        \
+         .fallback_class = "gaussian_splitter", .help = "How a leaf observes a feature."},         \
+        {TREE_PARAM(binary_split), .type = PARAM_FLAG,                                             \
+         .help = "Only splits in two: on a category also, which may have a way for each else."},   \
+        {CLASS_PARAM(min_branch_fraction), .type = PARAM_REAL, .fallback = 0.01, .max = 1,         \
+         .help = "Least share of the samples that two sides of a split must have."},               \
+    {                                                                                              \
+        CLASS_PARAM(max_share_to_split),                                                           \
+            .type = PARAM_REAL, .fallback = 0.99, .max = 1,                                        \
+            .help = "Share of the larger class above which a leaf is not split."                   \
+    }
 
 struct gaussian_params {
     uint64_t n_splits;
@@ -185,7 +240,7 @@ struct leaf {
     struct votes *votes;   /* of a classifier, else NULL */
     uint32_t depth;        /* 0 for the root */
     bool active;           /* it observes and may split */
-    struct adapt *adapt;   /* of an alternate, else NULL */
+    struct adapt *adapt; /* of an alternate, and in the adaptive classifier of each leaf; or NULL */
     struct observers obs;
 };
 
@@ -268,7 +323,9 @@ struct split {
 
 extern const char *const tree_leaf_predictions[];
 
-struct tree *tree_new(const struct component *component, size_t n);
+/* `adapt` NULL: not an adaptive one. */
+struct tree *tree_new(const struct component *component, const struct adapt_params *adapt,
+                      size_t n);
 const char *tree_check_regressor(const void *values); /* learn_class.check */
 
 /* Slots of that name. */
@@ -279,17 +336,6 @@ double tree_predict(const struct learner *lrn, const double *x);
 size_t tree_bytes(const struct learner *lrn);
 void tree_set_max_bytes(struct learner *lrn, size_t max);
 void tree_keep_bound(struct tree *tree); /* at the end of each learn */
-
-/* `stats` NULL: none yet; `parent` is the leaf that it inherits from, or NULL. */
-struct leaf *leaf_new(struct tree *tree, const struct stat_var *stats, const struct leaf *parent);
-void leaf_free(struct tree *tree, struct leaf *leaf);
-void leaf_deactivate(struct tree *tree, struct leaf *leaf);
-void leaf_forget(struct tree *tree, struct leaf *leaf); /* what it has observed */
-void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w);
-double leaf_predict(const struct tree *tree, const struct leaf *leaf, const double *x);
-
-/* The sample as a leaf's model sees it: without categories. `buffer` has room for the features. */
-const double *tree_mask(const struct tree *tree, const double *x, double *buffer);
 
 /* The slot of that name. */
 void tree_set_kinds(struct learner *lrn, const enum feature_kind *kinds);
@@ -327,10 +373,26 @@ static inline uint32_t tree_child_at(const struct tree_node *node, uint32_t i)
     return node->fan ? node->fan->arm[i].child : i ? node->right : node->left;
 }
 
+/* tree_leaf.c */
+
+/* `stats` NULL: none yet; `parent` is the leaf that it inherits from, or NULL. */
+struct leaf *leaf_new(struct tree *tree, const struct stat_var *stats, const struct leaf *parent);
+void leaf_free(struct tree *tree, struct leaf *leaf);
+void leaf_deactivate(struct tree *tree, struct leaf *leaf);
+void leaf_forget(struct tree *tree, struct leaf *leaf); /* what it has observed */
+void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w);
+double leaf_predict(const struct tree *tree, const struct leaf *leaf, const double *x);
+
+/* The sample as a leaf's model sees it: without categories. `buffer` has room for the features. */
+const double *tree_mask(const struct tree *tree, const double *x, double *buffer);
 bool leaf_answers_mean(const struct leaf *leaf); /* and not with its model */
 
 /* tree_class.c */
 
+extern const char *const tree_criteria[];
+extern const char *const tree_votes[];
+
+const char *tree_check_classifier(const void *values); /* learn_class.check */
 struct votes *votes_new(void);
 size_t votes_bytes(const struct tree *tree, const struct votes *votes); /* NULL is fine */
 void votes_forget(struct votes *votes); /* what was observed; NULL is fine */
@@ -338,6 +400,15 @@ void votes_start(struct tree *tree, struct votes *votes);
 void votes_set(struct leaf *leaf, const struct dist *dist); /* what a new leaf begins with */
 void votes_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w);
 double votes_predict(const struct tree *tree, const struct leaf *leaf, const double *x);
+
+/*
+ * What the leaf says for each class; in an adaptive tree divided by its squared error, so that of
+ * several leaves the better one counts more.
+ */
+void votes_of(const struct tree *tree, const struct leaf *leaf, const double *x, double *ret);
+
+/* The class that it says; -1 when it has seen nothing. */
+int votes_guess(const struct tree *tree, const struct leaf *leaf, const double *x);
 
 static inline double dist_sum(const struct dist *dist)
 {

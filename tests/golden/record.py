@@ -103,6 +103,10 @@ def htc(**kwargs):
     return tree.HoeffdingTreeClassifier(memory_estimate_period=10**12, **kwargs)
 
 
+def hatc(**kwargs):
+    return tree.HoeffdingAdaptiveTreeClassifier(memory_estimate_period=10**12, **kwargs)
+
+
 def knn(window=1000, **kwargs):
     return neighbors.KNNRegressor(engine=neighbors.LazySearch(window_size=window), **kwargs)
 
@@ -111,6 +115,7 @@ SCALER = "standard_scaler"
 HTR = "hoeffding_tree_regressor"
 HATR = "hoeffding_adaptive_tree_regressor"
 HTC = "hoeffding_tree_classifier"
+HATC = "hoeffding_adaptive_tree_classifier"
 
 # name: (pipeline, River's, weighted)
 TRACES = {
@@ -339,6 +344,33 @@ CLASSIFIERS = {
         lambda: htc(grace_period=50, delta=0.01, binary_split=True, split_criterion="gini",
                     min_branch_fraction=0.05, nominal_attributes=NOMINAL),
         True,
+        "categories",
+    ),
+    "classes-adaptive": ([{HATC: {"seed": 1}}], lambda: hatc(seed=1), False),
+    "classes-adaptive-eager": (
+        [SCALER, {HATC: {"seed": 42, "grace_period": 30, "delta": 0.01, "tau": 0.1, "bootstrap_sampling": False,
+                         "leaf_prediction": "mc", "drift_window_threshold": 20, "switch_significance": 0.9,
+                         "drift_detector": {"adwin": {"delta": 0.5, "clock": 4}}}}],
+        lambda: scaled(hatc(seed=42, grace_period=30, delta=0.01, tau=0.1, bootstrap_sampling=False,
+                            leaf_prediction="mc", drift_window_threshold=20, switch_significance=0.9,
+                            drift_detector=drift.ADWIN(delta=0.5, clock=4))),
+        True,
+    ),
+    "classes-adaptive-shallow": (
+        [{HATC: {"seed": 5, "grace_period": 50, "delta": 0.01, "tau": 0.2, "max_depth": 2,
+                 "leaf_prediction": "nb", "drift_window_threshold": 10, "switch_significance": 1,
+                 "drift_detector": {"adwin": {"delta": 0.9, "clock": 1}}}}],
+        lambda: hatc(seed=5, grace_period=50, delta=0.01, tau=0.2, max_depth=2, leaf_prediction="nb",
+                     drift_window_threshold=10, switch_significance=1.0,
+                     drift_detector=drift.ADWIN(delta=0.9, clock=1)),
+        False,
+    ),
+    "classes-adaptive-nominal": (
+        [{HATC: {"seed": 8, "grace_period": 50, "delta": 0.001, "drift_window_threshold": 50,
+                 "drift_detector": {"adwin": {"delta": 0.3, "clock": 4}}}}],
+        lambda: hatc(seed=8, grace_period=50, delta=0.001, drift_window_threshold=50,
+                     drift_detector=drift.ADWIN(delta=0.3, clock=4), nominal_attributes=NOMINAL),
+        False,
         "categories",
     ),
 }

@@ -110,6 +110,9 @@ static const char *const support_pipelines[] = {
     "\"leaf_prediction\": \"mc\", \"split_criterion\": \"gini\"}}]",
     "[\"standard_scaler\", {\"hoeffding_tree_classifier\": {\"grace_period\": 40, \"delta\": 0.1, "
     "\"leaf_prediction\": \"nb\", \"split_criterion\": \"hellinger\"}}]",
+    "[{\"hoeffding_adaptive_tree_classifier\": {\"grace_period\": 20, \"tau\": 0.3, "
+    "\"drift_window_threshold\": 20, \"drift_detector\": {\"adwin\": {\"delta\": 0.9, \"clock\": "
+    "1}}}}]",
 };
 
 #define SUPPORT_PIPELINES (sizeof(support_pipelines) / sizeof(support_pipelines[0]))

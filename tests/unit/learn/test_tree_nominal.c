@@ -20,6 +20,9 @@ static const char *const pipelines[] = {
     "[{\"hoeffding_tree_classifier\": {\"grace_period\": 40, \"delta\": 0.1, \"binary_split\": "
     "true, "
     "\"split_criterion\": \"gini\"}}]",
+    "[{\"hoeffding_adaptive_tree_classifier\": {\"grace_period\": 60, \"delta\": 0.1, "
+    "\"drift_window_threshold\": 20, \"drift_detector\": {\"adwin\": {\"delta\": 0.9, "
+    "\"clock\": 1}}}}]",
 };
 
 #define PIPELINES (sizeof(pipelines) / sizeof(pipelines[0]))

@@ -1,0 +1,130 @@
+/* The leaves of a tree: what they have, learn and answer. A classifier's votes are in tree_class.c.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "learn/tree_internal.h"
+
+/* Leaves */
+
+/* Of what an active leaf remembers. */
+static size_t seen_bytes(const struct tree *tree, const struct leaf *leaf)
+{
+    return obs_bytes(&leaf->obs, tree->base.n) + votes_bytes(tree, leaf->votes);
+}
+
+static size_t leaf_bytes(const struct tree *tree, const struct leaf *leaf)
+{
+    return sizeof(*leaf) + (leaf->model ? learner_bytes(leaf->model) : 0) + seen_bytes(tree, leaf);
+}
+
+struct leaf *leaf_new(struct tree *tree, const struct stat_var *stats, const struct leaf *parent)
+{
+    struct leaf *leaf = mem_zalloc(1, sizeof(*leaf));
+
+    if (stats)
+        leaf->stats = *stats;
+    leaf->last_attempt = leaf->stats.mean.n;
+    leaf->active = true;
+    if (parent) {
+        leaf->depth = parent->depth + 1;
+        leaf->fmse_mean = parent->fmse_mean;
+        leaf->fmse_model = parent->fmse_model;
+    }
+    if (tree->params->leaf_prediction != LEAF_MEAN)
+        leaf->model = parent ? learner_clone(parent->model)
+                             : learner_new(tree->params->leaf_model, tree->base.n);
+    if (tree->classes)
+        leaf->votes = votes_new();
+    if (tree->classes && tree->adapt)
+        leaf->adapt = adapt_new(tree);
+    tree->n_leaves++;
+    tree->n_active++;
+    tree->bytes += leaf_bytes(tree, leaf);
+    return leaf;
+}
+
+void leaf_free(struct tree *tree, struct leaf *leaf)
+{
+    tree->n_leaves--;
+    tree->n_active -= leaf->active;
+    tree->bytes -= leaf_bytes(tree, leaf);
+    adapt_free(tree, leaf->adapt);
+    obs_release(&leaf->obs);
+    votes_forget(leaf->votes);
+    free(leaf->votes);
+    learner_free(leaf->model);
+    free(leaf);
+}
+
+void leaf_deactivate(struct tree *tree, struct leaf *leaf)
+{
+    tree->n_active -= leaf->active;
+    leaf->active = false;
+    leaf_forget(tree, leaf);
+}
+
+void leaf_forget(struct tree *tree, struct leaf *leaf)
+{
+    tree->bytes -= seen_bytes(tree, leaf);
+    obs_release(&leaf->obs);
+    votes_forget(leaf->votes);
+    tree->bytes += seen_bytes(tree, leaf);
+}
+
+void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w)
+{
+    const struct tree_params *params = tree->params;
+    double buffer[SCHEMA_MAX_FEATURES];
+    const double *seen = leaf->model ? tree_mask(tree, x, buffer) : x;
+
+    if (tree->classes) {
+        tree->bytes -= seen_bytes(tree, leaf);
+        votes_learn(tree, leaf, x, y, w);
+        tree->bytes += seen_bytes(tree, leaf);
+        return;
+    }
+    if (params->leaf_prediction == LEAF_ADAPTIVE) {
+        double mean_error = y - leaf->stats.mean.mean;
+        double model_error = y - learner_predict(leaf->model, seen);
+        double decay = params->model_selector_decay;
+
+        leaf->fmse_mean = decay * leaf->fmse_mean + mean_error * mean_error;
+        leaf->fmse_model = decay * leaf->fmse_model + model_error * model_error;
+    }
+    stat_var_update(&leaf->stats, y, w);
+    if (leaf->active) {
+        tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
+        obs_learn(tree, &leaf->obs, x, y, w);
+        tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
+    }
+    if (leaf->model)
+        learner_learn(leaf->model, seen, y, w);
+}
+
+bool leaf_answers_mean(const struct leaf *leaf)
+{
+    /* Without a choice to make, both errors stay 0. */
+    return !leaf->model || leaf->fmse_mean < leaf->fmse_model;
+}
+
+double leaf_predict(const struct tree *tree, const struct leaf *leaf, const double *x)
+{
+    double buffer[SCHEMA_MAX_FEATURES];
+
+    if (leaf->votes)
+        return votes_predict(tree, leaf, x);
+    if (leaf_answers_mean(leaf))
+        return leaf->stats.mean.mean;
+    return learner_predict(leaf->model, tree_mask(tree, x, buffer));
+}
+
+const double *tree_mask(const struct tree *tree, const double *x, double *buffer)
+{
+    if (!tree->nominal)
+        return x;
+    for (size_t j = 0; j < tree->base.n; j++)
+        buffer[j] = tree->nominal[j] ? (double)NAN : x[j];
+    return buffer;
+}
