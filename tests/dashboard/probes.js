@@ -59,7 +59,16 @@
     /* Whether a canvas has anything on it. */
     globalThis.inked = (selector) => {
         const canvas = document.querySelector(selector);
-        const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+        const copy = document.createElement("canvas"); // reading the page's own again and again would slow it, and warn
+
+        if (!canvas?.width || !canvas.height)
+            return false;
+        copy.width = canvas.width;
+        copy.height = canvas.height;
+        const ctx = copy.getContext("2d", { willReadFrequently: true });
+
+        ctx.drawImage(canvas, 0, 0);
+        const data = ctx.getImageData(0, 0, copy.width, copy.height).data;
 
         return data.some((v, i) => i % 4 === 3 && v);
     };
