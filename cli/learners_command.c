@@ -34,6 +34,8 @@ static const char *type_name(const struct learn_param *param)
         return "true or false";
     case PARAM_CHOICE:
         return "one of";
+    case PARAM_NAMES:
+        return "list of names";
     case PARAM_RATE:
         return "number or scheduler";
     case PARAM_CLASS:
@@ -55,6 +57,9 @@ static void write_default(const struct learn_param *param, struct buf *out)
     case PARAM_REAL:
     case PARAM_RATE:
         json_write_number(out, param->fallback);
+        break;
+    case PARAM_NAMES:
+        buf_text(out, "[]");
         break;
     case PARAM_FLAG:
         buf_text(out, param->fallback != 0 ? "true" : "false");

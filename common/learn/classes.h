@@ -25,6 +25,13 @@ extern const struct learn_class stat_imputer_class;
 /* target_standard_scaler.c */
 extern const struct learn_class target_standard_scaler_class;
 
+/* one_hot_encoder.c */
+extern const struct learn_class one_hot_encoder_class;
+
+/* select.c */
+extern const struct learn_class select_class;
+extern const struct learn_class discard_class;
+
 /* mean.c */
 extern const struct learn_class mean_class;
 

@@ -34,6 +34,8 @@ static void set_default(const struct component *component, const struct learn_pa
         *(struct component **)value =
             component_new(learn_class_find(param->kind, param->fallback_class));
         break;
+    case PARAM_NAMES:
+        break; /* none */
     case PARAM_RATE:
         *(struct component **)value = component_of_rate(param->fallback);
         break;
@@ -59,6 +61,14 @@ struct component *component_new(const struct learn_class *class)
     return component;
 }
 
+void component_free_names(struct learn_names *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        free(names->at[i]);
+    free(names->at);
+    *names = (struct learn_names){.n = 0};
+}
+
 void component_free(struct component *component)
 {
     if (!component)
@@ -69,9 +79,22 @@ void component_free(struct component *component)
 
         if (param->type == PARAM_CLASS || param->type == PARAM_RATE)
             component_free(*(struct component **)component_value(component, param));
+        if (param->type == PARAM_NAMES)
+            component_free_names(component_value(component, param));
     }
     free(component->params);
     free(component);
+}
+
+static void write_names(const struct learn_names *names, struct buf *out)
+{
+    buf_byte(out, '[');
+    for (size_t i = 0; i < names->n; i++) {
+        if (i)
+            buf_byte(out, ',');
+        json_write_string(out, names->at[i], strlen(names->at[i]));
+    }
+    buf_byte(out, ']');
 }
 
 static void write_value(const struct component *component, const struct learn_param *param,
@@ -94,6 +117,9 @@ static void write_value(const struct component *component, const struct learn_pa
         break;
     case PARAM_CHOICE:
         buf_printf(out, "\"%s\"", param->choices[*(const int *)value]);
+        break;
+    case PARAM_NAMES:
+        write_names(value, out);
         break;
     case PARAM_RATE:
         if ((*(struct component *const *)value)->class == &constant_class) {

@@ -17,6 +17,7 @@ struct component {
 
 struct component *component_new(const struct learn_class *class); /* every default filled in */
 struct component *component_of_rate(double rate);                 /* class "constant" */
+void component_free_names(struct learn_names *names);             /* it is empty then */
 void component_free(struct component *component);                 /* NULL is fine */
 
 /* Where a parameter's value is. */

@@ -67,7 +67,7 @@ int model_explain(const struct model *m, const double *x, struct explanation *re
 
     scaled = model_transform(m, x, buffers);
     *ret_ex = (struct explanation){
-        .schema = m->schema,
+        .schema = m->seen,
         .class_name = model_class(m),
         .prediction = learner_predict(m->lrn, scaled),
     };
@@ -77,7 +77,7 @@ int model_explain(const struct model *m, const double *x, struct explanation *re
 
         if (part->kind != EXPLAIN_FEATURE)
             continue;
-        part->value = x[part->index];
+        part->value = x[m->source[part->index]];
         part->scaled = scaled[part->index];
     }
     return 0;

@@ -59,7 +59,7 @@ struct model;
 struct schema;
 
 enum explain_kind {
-    EXPLAIN_FEATURE,   /* `index` is the feature's, in the schema */
+    EXPLAIN_FEATURE,   /* `index` is the feature's, in the explanation's schema */
     EXPLAIN_LEAF,      /* what the model in a tree's leaf adds by itself; `index` is 0 */
     EXPLAIN_NEIGHBOUR, /* `index` is the neighbour's, in `neighbours` */
 };
@@ -101,7 +101,7 @@ struct explain_neighbour {
 
 /* Arrays belong to the explanation, `schema` and the texts to the model. */
 struct explanation {
-    const struct schema *schema;
+    const struct schema *schema; /* what the learner sees, behind the preprocessors */
     const char *class_name;
     double prediction; /* model_predict_one() */
     double base;

@@ -1,8 +1,8 @@
 /*
  * What a learner and a preprocessor are made of: for those who write one.
  *
- * Preprocessors give a feature for each that they take, in the same order: names
- * of the schema are valid for what the learner sees.
+ * A preprocessor gives a feature for each that it takes, in the same order, unless it
+ * has the slot `fit`: then it says what they are.
  *
  * A concrete struct embeds the base first. Users go through learner.h and
  * model.h. A new class is one file that ends with its struct learn_class, and
@@ -88,6 +88,16 @@ struct preprocessor_ops {
     void (*save)(const struct preprocessor *pre, struct buf *out);
     void (*load)(struct preprocessor *pre, struct blob_reader *in);
     size_t (*bytes)(const struct preprocessor *pre);
+
+    /*
+     * (optional) What comes out, where it is not what goes in: called once, right after `create`,
+     * with the features `in`. Sets n_out, adds as many features to `out`, and says of each which
+     * feature of `in` it is made of; there is room for MODEL_MAX_WIDTH. ERR_INVALID: what is
+     * wrong, and what to write; the preprocessor is only freed then. NULL: the same features come
+     * out, and none of them may be a category.
+     */
+    int (*fit)(struct preprocessor *pre, const struct schema *in, struct schema *out,
+               size_t *source, struct err *err);
 };
 
 #endif

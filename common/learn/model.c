@@ -22,49 +22,80 @@ static int first_category(const struct schema *schema)
     return -1;
 }
 
-/* Categories are for learners that know of them, and nothing may be done to them before. */
-static int check_schema(const struct schema *schema, const struct spec *spec, struct err *err)
+/* Categories are for classes that know of them. */
+static int refuse_category(const struct schema *schema, const struct learn_class *class,
+                           struct err *err)
 {
     int at = first_category(schema);
-    const struct component *last = spec->stages[spec->n - 1];
-    const struct component *refuses = last->class->learner->set_kinds ? NULL : last;
 
-    if (schema_size(schema) == 0)
-        return err_set(err, ERR_INVALID, "a model needs at least one feature");
-    if (spec->n > 1)
-        refuses = spec->stages[0];
-    if (at < 0 || !refuses)
+    if (at < 0)
         return 0;
     return err_set(err, ERR_INVALID,
-                   "feature \"%s\" is categorical, and %s does not take categories; declare it "
-                   "numeric, leave it out, or use a tree with nothing before it",
-                   schema_name(schema, (size_t)at), refuses->class->name);
+                   "feature \"%s\" is categorical, and %s does not take categories; put "
+                   "one_hot_encoder before it, leave the feature out, or use a tree with nothing "
+                   "before it",
+                   schema_name(schema, (size_t)at), class->name);
 }
 
 static void tell_kinds(struct model *m)
 {
     enum feature_kind kinds[SCHEMA_MAX_FEATURES];
 
-    if (first_category(m->schema) < 0)
+    if (first_category(m->seen) < 0)
         return;
-    for (size_t i = 0; i < m->n_features; i++)
-        kinds[i] = schema_kind(m->schema, i);
+    for (size_t i = 0; i < schema_size(m->seen); i++)
+        kinds[i] = schema_kind(m->seen, i);
     m->lrn->ops->set_kinds(m->lrn, kinds);
 }
 
-static void build_stages(struct model *m)
+/* Goes on with what comes out of stage `i`: m->seen and m->source. */
+static int fit_stage(struct model *m, size_t i, struct err *err)
 {
-    size_t width = m->n_features;
+    struct preprocessor *pre = m->pre[i];
+    struct schema *out;
+    size_t source[MODEL_MAX_WIDTH];
+    int code;
 
+    if (!pre->ops->fit)
+        return refuse_category(m->seen, m->spec.stages[i]->class, err);
+
+    out = schema_new();
+    code = pre->ops->fit(pre, m->seen, out, source, err);
+    if (code) {
+        schema_free(out);
+        return err_prefix(err, "[%zu].%s", i, m->spec.stages[i]->class->name);
+    }
+    schema_free(m->seen);
+    m->seen = out;
+    for (size_t j = 0; j < pre->n_out; j++)
+        source[j] = m->source[source[j]];
+    memcpy(m->source, source, pre->n_out * sizeof(*source));
+    return 0;
+}
+
+static int build_stages(struct model *m, struct err *err)
+{
+    const struct component *last = m->spec.stages[m->spec.n - 1];
+
+    m->source = mem_zalloc(MODEL_MAX_WIDTH, sizeof(*m->source));
+    for (size_t j = 0; j < m->n_features; j++)
+        m->source[j] = j;
+    m->seen = schema_clone(m->schema);
     for (size_t i = 0; i + 1 < m->spec.n; i++) {
         const struct component *c = m->spec.stages[i];
+        int code;
 
-        m->pre[i] = c->class->preprocessor->create(c, width);
-        width = m->pre[i]->n_out;
+        m->pre[i] = c->class->preprocessor->create(c, schema_size(m->seen));
         m->n_pre++;
+        code = fit_stage(m, i, err);
+        if (code)
+            return code;
     }
-    m->lrn = learner_new(m->spec.stages[m->spec.n - 1], width);
-    m->is_classifier = m->spec.stages[m->spec.n - 1]->class->kind == LEARN_CLASSIFIER;
+    if (!last->class->learner->set_kinds && refuse_category(m->seen, last->class, err))
+        return ERR_INVALID;
+    m->lrn = learner_new(last, schema_size(m->seen));
+    m->is_classifier = last->class->kind == LEARN_CLASSIFIER;
+    return 0;
 }
 
 struct model *model_new_from(const char *json, size_t len, const struct schema *schema,
@@ -72,13 +103,12 @@ struct model *model_new_from(const char *json, size_t len, const struct schema *
 {
     struct model *m;
 
-    m = mem_zalloc(1, sizeof(*m));
-    if (spec_parse(&m->spec, json, len, err)) {
-        free(m);
+    if (schema_size(schema) == 0) {
+        err_set(err, ERR_INVALID, "a model needs at least one feature");
         return NULL;
     }
-    if (check_schema(schema, &m->spec, err)) {
-        spec_release(&m->spec);
+    m = mem_zalloc(1, sizeof(*m));
+    if (spec_parse(&m->spec, json, len, err)) {
         free(m);
         return NULL;
     }
@@ -88,7 +118,10 @@ struct model *model_new_from(const char *json, size_t len, const struct schema *
     m->n_features = schema_size(schema);
     spec_write(&m->spec, &m->parameters);
     m->parameters_hash = XXH64(m->parameters.data, m->parameters.len, 0);
-    build_stages(m);
+    if (build_stages(m, err)) {
+        model_free(m);
+        return NULL;
+    }
     tell_kinds(m);
     model_set_max_bytes(m, MODEL_DEFAULT_MAX_BYTES);
     return m;
@@ -137,6 +170,8 @@ void model_free(struct model *m)
     buf_release(&m->parameters);
     spec_release(&m->spec);
     schema_free(m->schema);
+    schema_free(m->seen);
+    free(m->source);
     free(m);
 }
 
@@ -258,6 +293,6 @@ void model_inspect(const struct model *m, struct buf *out)
     buf_text(out, ",\"bytes\":");
     json_write_int(out, (int64_t)model_bytes(m));
     if (m->lrn->ops->inspect)
-        m->lrn->ops->inspect(m->lrn, m->schema, out);
+        m->lrn->ops->inspect(m->lrn, m->seen, out);
     buf_byte(out, '}');
 }

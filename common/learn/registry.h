@@ -32,10 +32,16 @@ enum learn_param_type {
     PARAM_FLAG,   /* bool */
     PARAM_CHOICE, /* int, an index of `choices` */
     PARAM_CLASS,  /* struct component *, of `kind` */
+    PARAM_NAMES,  /* struct learn_names; sorted, each once */
     PARAM_RATE,   /* the same, of LEARN_SCHEDULER; a number means "constant" of that rate */
 };
 
 #define PARAM_NONE UINT64_MAX /* the value of an optional PARAM_COUNT that is null */
+
+struct learn_names {
+    char **at;
+    size_t n;
+};
 
 struct learn_param {
     const char *name;

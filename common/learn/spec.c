@@ -7,9 +7,13 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/mem.h"
 #include "base/near.h"
 #include "base/num.h"
+#include "learn/schema.h"
 
 #define NEST_MAX       8              /* components within components */
 #define KIND(kind)     (1U << (kind)) /* a set of one kind */
@@ -203,6 +207,37 @@ static int parse_rate(const cJSON *json, const struct learn_param *param, struct
     return 0;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int parse_names(const cJSON *json, struct learn_names *value, const struct path *path,
+                       struct err *err)
+{
+    size_t n = cJSON_IsArray(json) ? (size_t)cJSON_GetArraySize(json) : 0;
+    const cJSON *name;
+
+    if (!cJSON_IsArray(json) || n > SCHEMA_MAX_FEATURES)
+        return err_set(err, ERR_INVALID, "%s: write a list of names, such as [\"distance\"]",
+                       buf_str(&path->text));
+    component_free_names(value);
+    value->at = mem_zalloc(n + 1, sizeof(*value->at));
+    cJSON_ArrayForEach(name, json)
+    {
+        if (!cJSON_IsString(name) || !name->valuestring[0])
+            return err_set(err, ERR_INVALID, "%s: write names in quotes", buf_str(&path->text));
+        value->at[value->n++] = mem_strdup(name->valuestring);
+    }
+    qsort(value->at, value->n, sizeof(*value->at), compare_names);
+    for (size_t i = 1; i < value->n; i++) {
+        if (strcmp(value->at[i - 1], value->at[i]) == 0)
+            return err_set(err, ERR_INVALID, "%s: names \"%.60s\" twice", buf_str(&path->text),
+                           value->at[i]);
+    }
+    return 0;
+}
+
 static int parse_value(const cJSON *json, const struct learn_param *param, void *value,
                        struct path *path, struct err *err)
 {
@@ -217,6 +252,8 @@ static int parse_value(const cJSON *json, const struct learn_param *param, void 
         return 0;
     case PARAM_CHOICE:
         return parse_choice(json, param, value, path, err);
+    case PARAM_NAMES:
+        return parse_names(json, value, path, err);
     case PARAM_RATE:
         return parse_rate(json, param, value, path, err);
     case PARAM_CLASS:

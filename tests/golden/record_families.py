@@ -164,7 +164,36 @@ def classifier_traces():
            scaled(knn(300, n_neighbors=8, weighted=False)), False)
 
 
-FAMILIES = {"linear": linear_traces, "preprocessing": preprocessing_traces, "classifiers": classifier_traces}
+def one_hot_traces():
+    """passenger_count as a category; the record says so by "categorical"."""
+    name = NAMES[0]
+    others = NAMES[1:]
+
+    def category():
+        return compose.FuncTransformer(lambda x: {name: str(x[name])} if name in x else {})
+
+    def rest():
+        return compose.FuncTransformer(lambda x: {k: v for k, v in x.items() if k != name})
+
+    def learner():
+        return linear_model.LogisticRegression(optimizer=optim.SGD(0.1), l2=0.001)
+
+    logistic = {LOG: {"optimizer": {"sgd": {"lr": 0.1}}, "l2": 0.001}}
+    yield ("one_hot", ["one_hot_encoder", logistic],
+           ((category() | preprocessing.OneHotEncoder()) + rest()) | learner(), False)
+    yield ("one_hot drop_zeros", [{"one_hot_encoder": {"drop_zeros": True, "max_categories": 9}}, logistic],
+           ((category() | preprocessing.OneHotEncoder(drop_zeros=True)) + rest()) | learner(), False)
+    yield ("discard", [{"discard": {"keys": [name]}}, SCALER, "knn_regressor"],
+           rest() | preprocessing.StandardScaler() | neighbors.KNNRegressor(
+               engine=neighbors.LazySearch(window_size=1000)), False)
+    some = others[1:3]
+    yield ("select", [{"select": {"keys": some}}, SCALER, LIN],
+           compose.FuncTransformer(lambda x: {k: v for k, v in x.items() if k in some})
+           | preprocessing.StandardScaler() | linear_model.LinearRegression(), False)
+
+
+FAMILIES = {"linear": linear_traces, "preprocessing": preprocessing_traces, "classifiers": classifier_traces,
+            "categories": one_hot_traces}
 
 
 def last_of(model):
@@ -191,7 +220,8 @@ def record(family, name, pipeline, model, weighted, rows):
         error += abs(y - p) if not math.isnan(p) else 0
         model.learn_one(x, y, **({"w": w} if weighted else {}))
     print(f"{family:14} {name:44} mean absolute error {error / len(rows):10.4f}")
-    return {"family": family, "name": name, "pipeline": pipeline, "weighted": weighted}, predictions
+    return {"family": family, "name": name, "pipeline": pipeline, "weighted": weighted,
+            **({"categorical": True} if family == "categories" else {})}, predictions
 
 
 def write(name, data):

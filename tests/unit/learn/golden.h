@@ -69,15 +69,32 @@ static inline const double *golden_row(const struct golden_rows *rows, size_t i)
     return rows->rows + i * (rows->width + 2);
 }
 
+/* The features of stream.bin.gz, or some with names of the same kind. */
 static inline struct schema *golden_schema(size_t n)
 {
+    static const char *const names[] = {"passenger_count",   "is_weekend", "l1_distance",
+                                        "avg_speed_by_hour", "hour_cos",   "hour_sin"};
     struct schema *schema = schema_new();
     char name[32];
 
     for (size_t i = 0; i < n; i++) {
         snprintf(name, sizeof(name), "feature_%zu", i);
-        assert_int_equal(schema_add(schema, name, FEATURE_NUMERIC, NULL), 0);
+        assert_int_equal(schema_add(schema, n == 6 ? names[i] : name, FEATURE_NUMERIC, NULL), 0);
     }
+    return schema;
+}
+
+/* The same, the first a category: its values are only told apart. */
+static inline struct schema *golden_schema_categorical(size_t n)
+{
+    struct schema *numeric = golden_schema(n);
+    struct schema *schema = schema_new();
+
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(schema_add(schema, schema_name(numeric, i),
+                                    i ? FEATURE_NUMERIC : FEATURE_CATEGORICAL, NULL),
+                         0);
+    schema_free(numeric);
     return schema;
 }
 
@@ -179,6 +196,7 @@ static inline void golden_family(const char *family, size_t at_least)
     assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
     golden_open(&rows, GOLDEN "stream.bin.gz");
     struct schema *schema = golden_schema(rows.width);
+    struct schema *categorical = golden_schema_categorical(rows.width);
     struct golden_trace trace = {
         .long_is = golden_number(&root, "long"),
         .every = (size_t)golden_number(&root, "every"),
@@ -200,7 +218,9 @@ static inline void golden_family(const char *family, size_t at_least)
         assert_true((at + kept) * sizeof(double) <= predictions.len);
         trace.theirs = (const double *)(const void *)predictions.data + at;
         assert_true(json_get(&item, "pipeline", &value));
-        struct model *m = golden_model(&value, schema);
+        struct json_value flag;
+        bool has_category = json_get(&item, "categorical", &flag);
+        struct model *m = golden_model(&value, has_category ? categorical : schema);
 
         double difference = golden_replay(m, &rows, &trace);
 
@@ -214,6 +234,7 @@ static inline void golden_family(const char *family, size_t at_least)
     assert_true(n >= at_least);
     print_message("  %s: %zu traces, largest difference %.3g\n", family, n, largest);
     schema_free(schema);
+    schema_free(categorical);
     buf_release(&rows.bytes);
     buf_release(&predictions);
     buf_release(&text);

@@ -88,6 +88,9 @@ static const char *const support_pipelines[] = {
     "[\"stat_imputer\", \"max_abs_scaler\", \"linear_regression\"]",
     "[{\"stat_imputer\": {\"statistic\": \"max\"}}, \"adaptive_standard_scaler\", \"normalizer\", "
     "\"knn_regressor\"]",
+    "[{\"select\": {\"keys\": [\"feature_1\", \"feature_3\"]}}, \"standard_scaler\", "
+    "\"knn_regressor\"]",
+    "[\"one_hot_encoder\", {\"discard\": {\"keys\": [\"feature_0\"]}}, \"linear_regression\"]",
     "[\"standard_scaler\", \"target_standard_scaler\"]",
     "[{\"target_standard_scaler\": {\"regressor\": {\"knn_regressor\": {\"window_size\": 60}}}}]",
     "[{\"target_standard_scaler\": {\"regressor\": {\"hoeffding_tree_regressor\": "

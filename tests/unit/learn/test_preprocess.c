@@ -8,6 +8,13 @@ static void test_traces(void **state)
     golden_family("preprocessing", 22);
 }
 
+/* One-hot encoding, select and discard, on a stream with a category. */
+static void test_categories(void **state)
+{
+    (void)state;
+    golden_family("categories", 4);
+}
+
 static struct model *model_of(const char *pipeline, const struct schema *schema)
 {
     struct err err = {0};
@@ -51,11 +58,88 @@ static void test_nothing_known(void **state)
     }
 }
 
+/*
+ * Saved after every sample and loaded, an encoder goes on as if it had not been; categories beyond
+ * its places are as good as none, and an explanation names what the learner sees.
+ */
+static void test_one_hot(void **state)
+{
+    struct schema *schema = golden_schema_categorical(2);
+    struct model *m = model_of("[{\"one_hot_encoder\": {\"max_categories\": 3}}, "
+                               "{\"linear_regression\": {\"intercept_lr\": 0}}]",
+                               schema);
+    struct buf text = BUF_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < 2000; i++) {
+        const double x[2] = {schema_category("abcdefgh" + i % 5, 1), 0};
+        struct buf blob = BUF_INIT;
+
+        model_learn_one(m, x, (double)(i % 5), 1);
+        model_save(m, &blob);
+        struct model *again =
+            model_load(blob.data, blob.len, schema, MODEL_DEFAULT_MAX_BYTES, NULL);
+        assert_non_null(again);
+        model_free(m);
+        m = again;
+        buf_release(&blob);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        const double x[2] = {schema_category("abcdefgh" + i, 1), 0};
+
+        assert_true(fabs(model_predict_one(m, x) - (i < 3 ? (double)i : 0)) < 1e-3);
+    }
+    assert_true(model_predict_one(m, (const double[]){(double)NAN, 0}) == 0);
+    model_inspect(m, &text);
+    assert_non_null(strstr(text.data, "\"feature_0#3\":"));
+    assert_null(strstr(text.data, "#4"));
+    buf_release(&text);
+    model_free(m);
+    schema_free(schema);
+}
+
+/* What cannot be: refused by its place, with what to write. */
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *pipeline;
+        const char *says;
+    } refused[] = {
+        {"[{\"select\": {\"keys\": [\"feature_2\"]}}, \"mean\"]",
+         "[0].select: there is no feature \"feature_2\" here; did you mean \"feature_"},
+        {"[{\"discard\": {\"keys\": [\"feature_0\", \"feature_1\"]}}, \"mean\"]",
+         "[0].discard: no feature is left"},
+        {"[{\"select\": {\"keys\": [\"a\", \"a\"]}}, \"mean\"]", "keys: names \"a\" twice"},
+        {"[{\"select\": {\"keys\": [1]}}, \"mean\"]", "keys: write names in quotes"},
+        {"[{\"select\": {\"keys\": \"a\"}}, \"mean\"]", "keys: write a list of names"},
+        {"[\"select\", \"mean\"]", "[0].select: keys is empty"},
+        {"[\"standard_scaler\", \"mean\"]",
+         "\"feature_0\" is categorical, and standard_scaler does not take categories; put "
+         "one_hot_encoder before it"},
+        {"[{\"one_hot_encoder\": {\"max_categories\": 1024}}, \"mean\"]",
+         "[0].one_hot_encoder: gives more than 1024 features; write a lower max_categories"},
+    };
+    struct schema *schema = golden_schema_categorical(2);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        struct err err = {0};
+
+        assert_null(model_new(refused[i].pipeline, schema, &err));
+        assert_int_equal(err.code, ERR_INVALID);
+        if (!strstr(err.text, refused[i].says))
+            fail_msg("%s: \"%s\" does not say \"%s\"", refused[i].pipeline, err.text,
+                     refused[i].says);
+    }
+    schema_free(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_traces),
-        cmocka_unit_test(test_nothing_known),
+        cmocka_unit_test(test_traces),        cmocka_unit_test(test_categories),
+        cmocka_unit_test(test_nothing_known), cmocka_unit_test(test_one_hot),
+        cmocka_unit_test(test_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
