@@ -259,6 +259,9 @@ static int end_loop(struct evaluate_report *report, const struct evaluate_option
                o->replay, figure_count(counts.requests, text[0]),
                figure_count(counts.bad_lines, text[1]), figure_count(counts.labelled, text[2]),
                figure_count(counts.bad_labels, text[3]));
+    if (counts.requests > counts.labelled + counts.bad_labels)
+        buf_printf(&head, ", %s without a label",
+                   figure_count(counts.requests - counts.labelled - counts.bad_labels, text[0]));
     if (counts.dead)
         buf_printf(&head, "; %s dead letters", figure_count(counts.dead, text[0]));
     int rc = evaluate_report_end(report, row, n, buf_str(&head), o->replay, err);

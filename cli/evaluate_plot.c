@@ -18,10 +18,17 @@
 #define TOP    40
 #define BOTTOM 50
 
+#define VALUE_MAX 1e100 /* what is further from 0 is not drawn */
+
 /* Told apart by those who see no red, too (Okabe and Ito 2008). */
 static const char *const colours[] = {"#000000", "#0072b2", "#d55e00", "#009e73",
                                       "#cc79a7", "#e69f00", "#56b4e9", "#8a8a00"};
 #define N_COLOURS (sizeof(colours) / sizeof(colours[0]))
+
+static bool is_drawn(double v)
+{
+    return fabs(v) <= VALUE_MAX && (v == 0 || fabs(v) >= 1 / VALUE_MAX);
+}
 
 struct scale {
     double low;
@@ -48,7 +55,8 @@ void plot_add(struct plot *plot, uint64_t answered, const double *value)
 /* About five ticks at 1, 2 or 5 times a power of ten. */
 static struct scale scale_of(double low, double high)
 {
-    double span = high > low ? high - low : 1;
+    double least = fmax(fabs(low), fabs(high)) * 1e-9; /* nearer ones look the same */
+    double span = high - low > least ? high - low : least > 0 ? least : 1;
     double step = pow(10, floor(log10(span / 5)));
 
     if (span / step > 25)
@@ -70,7 +78,7 @@ static struct scale value_scale(const struct plot *plot)
 
     for (size_t i = first; i < plot->n; i++)
         for (size_t k = 0; k < plot->n_lines; k++) {
-            if (!isfinite(plot->value[i][k]))
+            if (!is_drawn(plot->value[i][k]))
                 continue;
             low = fmin(low, plot->value[i][k]);
             high = fmax(high, plot->value[i][k]);
@@ -130,10 +138,10 @@ static void write_line(struct buf *out, const struct plot *plot, size_t k, const
     buf_text(out, "<path clip-path=\"url(#frame)\" fill=\"none\" stroke-width=\"1.6\" d=\"");
     for (size_t i = 0; i < plot->n; i++) {
         double v = plot->value[i][k];
-        if (isfinite(v))
+        if (is_drawn(v))
             buf_printf(out, "%c%.1f %.1f", is_drawing ? 'L' : 'M', place_x(x, (double)plot->at[i]),
                        fmax(-1e4, fmin(1e4, place_y(y, v))));
-        is_drawing = isfinite(v);
+        is_drawing = is_drawn(v);
     }
     buf_printf(out, "\" stroke=\"%s\"/>\n", colour);
     buf_printf(out, "<text x=\"%d\" y=\"%zu\" fill=\"%s\">", WIDTH - RIGHT + 14,
