@@ -59,13 +59,15 @@ extern const struct learn_class gaussian_nb_class;
 
 /* tree.c */
 extern const struct learn_class hoeffding_tree_regressor_class;
-extern const struct learn_class hoeffding_tree_classifier_class;          /* tree_class.c */
-extern const struct learn_class hoeffding_adaptive_tree_classifier_class; /* tree_adapt.c */
-extern const struct learn_class gaussian_splitter_class;                  /* tree_class.c */
 extern const struct learn_class tebst_splitter_class;
+
+/* tree_class.c */
+extern const struct learn_class hoeffding_tree_classifier_class;
+extern const struct learn_class gaussian_splitter_class;
 
 /* tree_adapt.c */
 extern const struct learn_class hoeffding_adaptive_tree_regressor_class;
+extern const struct learn_class hoeffding_adaptive_tree_classifier_class;
 
 /* optimizer.c */
 extern const struct learn_class sgd_class;
@@ -94,5 +96,11 @@ extern const struct learn_class adwin_class;
 
 /* page_hinkley.c */
 extern const struct learn_class page_hinkley_class;
+
+/* kswin.c */
+extern const struct learn_class kswin_class;
+
+/* ddm.c */
+extern const struct learn_class ddm_class;
 
 #endif

@@ -49,6 +49,8 @@ static const struct learn_class *const classes[] = {
     &gaussian_splitter_class,
     &adwin_class,
     &page_hinkley_class,
+    &kswin_class,
+    &ddm_class,
 };
 
 size_t learn_class_count(void)

@@ -232,6 +232,11 @@ int task_read_detector(struct reader *r, const char *path, const struct json_val
     if (!d) /* the text begins with the place within */
         return err_set(r->err, inner.code, "%s: %s%s", r->task->file, path, inner.text);
     *field = mem_strdup(detector_parameters(d));
+    bool is_of_rates = strcmp(detector_class(d), "ddm") == 0;
     detector_free(d);
+    if (is_of_rates && strcmp(r->task->kind, "regression") == 0)
+        return task_refuse(r, path,
+                           "ddm is for errors from 0 to 1, those of binary_classification; write "
+                           "adwin, page_hinkley or kswin");
     return 0;
 }

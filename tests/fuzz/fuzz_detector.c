@@ -25,11 +25,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         "\"adwin\"",
         "{\"adwin\": {\"max_buckets\": 2, \"clock\": 1, \"min_window_length\": 1}}",
         "\"page_hinkley\"",
+        "{\"kswin\": {\"window_size\": 20, \"stat_size\": 5}}",
+        "\"ddm\"",
     };
 
     if (size == 0)
         return 0;
-    const char *spec = specs[data[0] % 3];
+    const char *spec = specs[data[0] % (sizeof(specs) / sizeof(specs[0]))];
     struct detector *d = make(spec);
     if (detector_load(d, data + 1, size - 1, NULL) == 0) {
         struct detector *again = make(spec);

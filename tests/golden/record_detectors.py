@@ -8,7 +8,7 @@ Writes, beside itself:
     detectors.json            the streams' names in that order; for each trace its stream, detector
                               and River equivalent, the values at which River found a drift, and at
                               every 100th value and the first 20 drifts: [index, level, width, spread] (ADWIN's estimation,
-                              width and variance; of Page-Hinkley the mean and the count)
+                              width and variance; of the others the mean and the count)
 """
 
 import gzip
@@ -67,12 +67,21 @@ ADWINS = [{}, {"delta": 0.2, "clock": 1}, {"max_buckets": 2, "min_window_length"
           {"max_buckets": 12, "min_window_length": 30, "grace_period": 300, "delta": 1e-5}]
 PAGE_HINKLEYS = [{}, {"threshold": 5000.0, "delta": 5.0, "min_instances": 100}, {"mode": "up", "threshold": 300.0},
                  {"mode": "down", "threshold": 2.0, "alpha": 0.99, "delta": 0.0}]
+KSWINS = [{"seed": 1}, {"seed": 42, "alpha": 0.2, "window_size": 60, "stat_size": 30},
+          {"seed": 7, "alpha": 0.0001, "window_size": 400, "stat_size": 25}]
+DDMS = [{}, {"warm_start": 0, "drift_threshold": 1.5}, {"warm_start": 100, "drift_threshold": 2.0}]
 
 
 def record(name, parameters, stream, values):
     if name == "adwin":
         detector = drift.ADWIN(**parameters)
         look = lambda: [detector.estimation, detector.width, detector.variance]
+    elif name == "kswin":
+        detector = drift.KSWIN(**parameters)
+        look = lambda: [sum(detector.window) / len(detector.window), len(detector.window), 0]
+    elif name == "ddm":
+        detector = drift.binary.DDM(**parameters)
+        look = lambda: [detector._p.get(), detector._p.n, 0]
     else:
         detector = drift.PageHinkley(**parameters)
         look = lambda: [detector._x_mean.get(), detector._x_mean.n, 0]
@@ -97,6 +106,9 @@ def main():
         data += struct.pack(f"<{VALUES}d", *values)
         for name, many in (("adwin", ADWINS), ("page_hinkley", PAGE_HINKLEYS)):
             traces += [record(name, parameters, make.__name__, values) for parameters in many]
+        traces += [record("kswin", parameters, make.__name__, values) for parameters in KSWINS]
+        if make is bits:
+            traces += [record("ddm", parameters, make.__name__, values) for parameters in DDMS]
     (HERE / "detector-streams.bin.gz").write_bytes(gzip.compress(data, compresslevel=9, mtime=0))
     lines = ",\n".join(json.dumps(trace) for trace in traces)
     (HERE / "detectors.json").write_text(

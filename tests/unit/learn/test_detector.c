@@ -242,6 +242,7 @@ static const char *const specs[] = {
     "{\"adwin\": {\"max_buckets\": 2, \"clock\": 3, \"min_window_length\": 1, \"delta\": 0.1}}",
     "\"page_hinkley\"",
     "{\"page_hinkley\": {\"threshold\": 900, \"mode\": \"up\"}}",
+    "{\"kswin\": {\"window_size\": 50, \"stat_size\": 20, \"seed\": 3}}",
 };
 
 #define N_SPECS (sizeof(specs) / sizeof(specs[0]))
@@ -385,6 +386,33 @@ static void test_monstrous_values(void **state)
     }
 }
 
+/* The error rate of a model that gets worse; what is no error rate is passed over. */
+static void test_ddm(void **state)
+{
+    struct detector *d = new_detector("\"ddm\"");
+    struct detector_change change = {0};
+    size_t found = 0;
+
+    (void)state;
+    for (size_t i = 0; !found && i < 3000; i++) {
+        struct buf state_before = saved(d);
+        struct detector *loaded = new_detector("\"ddm\"");
+
+        assert_false(detector_update(d, -0.1, NULL));
+        assert_false(detector_update(d, 250, NULL));
+        assert_int_equal(detector_load(loaded, state_before.data, state_before.len, NULL), 0);
+        detector_free(d);
+        d = loaded;
+        if (detector_update(d, i % (i < 1000 ? 10 : 2) == 0, &change))
+            found = i;
+        buf_release(&state_before);
+    }
+    assert_in_range(found, 1000, 1100);
+    assert_true(fabs(change.mean_before - 0.1) < 0.05);
+    assert_true(fabs(change.mean_after - 0.5) < 0.1);
+    detector_free(d);
+}
+
 /* Its memory stays small however long the stream. */
 static void test_bounded(void **state)
 {
@@ -406,7 +434,8 @@ static void test_spelling(void **state)
         const char *says;
     } bad[] = {
         {"\"adwn\"",
-         ": unknown class \"adwn\"; did you mean \"adwin\"? Known: adwin, page_hinkley"},
+         ": unknown class \"adwn\"; did you mean \"adwin\"? Known: adwin, page_hinkley, "
+         "kswin, ddm"},
         {"\"linear_regression\"", ": unknown class \"linear_regression\""},
         {"{\"adwin\": {\"delta\": 2}}", ".adwin.delta: write a number above 0 and at most 1"},
         {"{\"adwin\": {\"delta\": 1}}", ".adwin: delta: write a number above 0 and below 1"},
@@ -414,6 +443,8 @@ static void test_spelling(void **state)
                                           "you mean \"delta\"?"},
         {"{\"page_hinkley\": {\"mode\": \"sideways\"}}",
          ".page_hinkley.mode: write one of \"up\", \"down\", \"both\""},
+        {"{\"kswin\": {\"stat_size\": 51}}",
+         ".kswin: stat_size: write at most half of window_size"},
         {"[\"adwin\"]", ": write \"class\" or {\"class\": {parameters}}"},
         {"\"adwin\" x", ": it is not JSON"},
         {"", ": it is not JSON"},
@@ -445,10 +476,11 @@ static void test_spelling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_traces),  cmocka_unit_test(test_adwin_spread),
-        cmocka_unit_test(test_goes_on), cmocka_unit_test(test_bad_states),
-        cmocka_unit_test(test_change),  cmocka_unit_test(test_monstrous_values),
-        cmocka_unit_test(test_bounded), cmocka_unit_test(test_spelling),
+        cmocka_unit_test(test_traces),   cmocka_unit_test(test_adwin_spread),
+        cmocka_unit_test(test_goes_on),  cmocka_unit_test(test_bad_states),
+        cmocka_unit_test(test_change),   cmocka_unit_test(test_monstrous_values),
+        cmocka_unit_test(test_ddm),      cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_spelling),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,7 +135,11 @@ static void test_drift(void **state)
 {
     static const struct bad bad[] = {
         {WITH("\"drift\": \"adwn\""),
-         "drift: unknown class \"adwn\"; did you mean \"adwin\"? Known: adwin, page_hinkley"},
+         "drift: unknown class \"adwn\"; did you mean \"adwin\"? Known: adwin, page_hinkley, "
+         "kswin, ddm"},
+        {WITH("\"drift\": \"ddm\""),
+         "drift: ddm is for errors from 0 to 1, those of binary_classification; write adwin, "
+         "page_hinkley or kswin"},
         {WITH("\"drift\": {\"adwin\": {\"delt\": 1}}"),
          "drift.adwin.delt: adwin has no parameter of that name; did you mean \"delta\"? Known: "
          "delta, clock, max_buckets, min_window_length, grace_period"},
@@ -143,7 +147,7 @@ static void test_drift(void **state)
          "drift.adwin.clock: write a whole number from 1 to 1000000"},
         {WITH("\"drift\": 5"), "drift: write \"class\" or {\"class\": {parameters}}"},
         {WITH("\"drift\": \"linear_regression\""),
-         "drift: unknown class \"linear_regression\". Known: adwin, page_hinkley"},
+         "drift: unknown class \"linear_regression\". Known: adwin, page_hinkley, kswin, ddm"},
     };
 
     (void)state;
