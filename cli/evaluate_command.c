@@ -24,8 +24,9 @@ struct evaluate_options {
     struct option_many models;
     struct table_options table;
     const char *metrics;
-    int64_t every; /* 0: no */
-    int64_t limit; /* 0: none */
+    double threshold; /* 0: not given */
+    int64_t every;    /* 0: no */
+    int64_t limit;    /* 0: none */
     const char *plot;
     bool json;
 };
@@ -179,6 +180,7 @@ static int begin(struct evaluate *e, struct err *err)
         .kind = o->table.kind,
         .schema = table_schema(e->table),
         .metrics = o->metrics,
+        .threshold = o->threshold,
         .on_every = on_every,
         .ctx = e,
     };
@@ -325,7 +327,7 @@ static const char *check(struct evaluate_options *o)
             return "--config needs --replay FILE: the trips to evaluate the task on";
         if (o->data || o->table.target || o->table.features || o->table.drop || o->kind ||
             o->table.categorical || o->table.positive || o->models.n || o->table.moment ||
-            has_delay || o->table.label_time)
+            has_delay || o->table.label_time || o->threshold > 0)
             return "with --replay the task file says what is predicted, from what and by which "
                    "models; leave out --data, --target, --model and what goes with them";
         return NULL;
@@ -339,6 +341,8 @@ static const char *check(struct evaluate_options *o)
     if (strcmp(o->kind, "binary") != 0 && strcmp(o->kind, "regression") != 0)
         return "--kind: write regression or binary";
     o->table.kind = strcmp(o->kind, "binary") == 0 ? MODEL_CLASSIFIER : MODEL_REGRESSOR;
+    if (o->threshold > 0 && o->table.kind != MODEL_CLASSIFIER)
+        return "--threshold goes with --kind binary";
     if (o->table.positive && o->table.kind != MODEL_CLASSIFIER)
         return "--positive goes with --kind binary";
     if (has_delay && o->table.label_time)
@@ -379,6 +383,8 @@ int evaluate_command(int argc, char **argv)
          0, 0},
         {"metrics", 0, OPTION_TEXT, "M,N",
          "regression: mae,rmse,r2 (default), mse, rmsle, smape, mape", &o.metrics, 0, 0},
+        {"threshold", 0, OPTION_NUMBER, "X", "of the metrics ..._at_threshold (default 0.5)",
+         &o.threshold, 1e-9, 1},
         {"every", 0, OPTION_INT, "N", "also print the scores after every N answers", &o.every, 1,
          1e15},
         {"limit", 0, OPTION_INT, "N", "only the first N rows", &o.limit, 1, 1e15},
@@ -395,7 +401,8 @@ int evaluate_command(int argc, char **argv)
                    "positives) runs beside the models; skill is 1 - error / its error, of mae or "
                    "log_loss.\nMetrics of --kind binary: accuracy,f1,log_loss,roc_auc (default), "
                    "balanced_accuracy, precision, recall,\nroc_auc_exact, pr_auc (both of the last "
-                   "1,000), mcc, cohen_kappa, kappa_t.",
+                   "1,000), mcc, cohen_kappa, kappa_t; accuracy, "
+                   "precision, recall, f1 also with\n_at_threshold.",
         .options = options,
         .n_options = sizeof(options) / sizeof(options[0]),
     };

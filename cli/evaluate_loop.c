@@ -313,6 +313,7 @@ static int open_models(struct evaluate_loop *loop, struct err *err)
         c->metrics = metric_set_new(model_kind(fold_model(c->fold)), loop->options.metrics, err);
         if (!c->metrics)
             return err->code;
+        metric_set_threshold(c->metrics, task->threshold);
     }
     return 0;
 }

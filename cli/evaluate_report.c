@@ -25,6 +25,13 @@ static const char *figure_score(double v, char out[FIGURE_MAX])
     return out;
 }
 
+static int column_width(const struct metric_set *set, size_t k)
+{
+    size_t len = strlen(metric_set_info(set, k)->name);
+
+    return len > 12 ? (int)len : 12;
+}
+
 static void print_table(const struct evaluate_row *row, size_t n)
 {
     char text[FIGURE_MAX];
@@ -33,13 +40,14 @@ static void print_table(const struct evaluate_row *row, size_t n)
 
     printf("%-20s %-34s %10s", "model", "class", "n");
     for (size_t k = 0; n && k < metric_set_size(row[0].metrics); k++)
-        printf(" %*s", 12, metric_set_info(row[0].metrics, k)->name);
+        printf(" %*s", column_width(row[0].metrics, k), metric_set_info(row[0].metrics, k)->name);
     printf(" %8s %12s %12s\n", "skill %", "samples/s", "bytes");
     for (size_t i = 0; i < n; i++) {
         printf("%-20s %-34s %10s", row[i].name, model_class(row[i].model),
                figure_count(metric_set_scored(row[i].metrics), text));
         for (size_t k = 0; k < metric_set_size(row[i].metrics); k++)
-            printf(" %12s", figure_score(metric_set_get(row[i].metrics, k), text));
+            printf(" %*s", column_width(row[0].metrics, k),
+                   figure_score(metric_set_get(row[i].metrics, k), text));
         printf(" %8s %12s %12s\n", figure_number(row[i].skill * 100, 1, text),
                figure_count((uint64_t)row[i].samples_per_second, rate),
                figure_count(model_bytes(row[i].model), bytes));

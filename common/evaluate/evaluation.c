@@ -213,6 +213,8 @@ int evaluation_add(struct evaluation *ev, const char *name, const char *pipeline
     c.metrics = metric_set_new(ev->options.kind, ev->options.metrics, err);
     if (!c.metrics)
         return err->code;
+    if (ev->options.threshold > 0)
+        metric_set_threshold(c.metrics, ev->options.threshold);
     c.model = model_new_of(ev->options.kind, pipeline, ev->options.schema, err);
     if (!c.model) {
         metric_set_free(c.metrics);

@@ -40,6 +40,7 @@ struct evaluation_options {
     enum model_kind kind;
     const struct schema *schema; /* copied by the models; must live while models are added */
     const char *metrics;         /* as metric_set_new() takes them */
+    double threshold;            /* of the metrics ..._at_threshold; 0: 0.5 */
     uint64_t every;              /* answers between two calls of on_every; 0: none */
     void (*on_every)(void *ctx, struct evaluation *ev);
     void *ctx;

@@ -17,7 +17,14 @@ struct mean {
 };
 
 /* What of the state is kept up: only what a metric that was asked for is made of. */
-enum part { PART_ALWAYS = 0, PART_PERCENT = 1, PART_LOG = 2, PART_ROC = 4, PART_RANKED = 8 };
+enum part {
+    PART_ALWAYS = 0,
+    PART_PERCENT = 1,
+    PART_LOG = 2,
+    PART_ROC = 4,
+    PART_RANKED = 8,
+    PART_ABOVE = 16
+};
 
 struct metric_set {
     enum model_kind kind;
@@ -32,7 +39,9 @@ struct metric_set {
     struct mean smape;
     struct mean mape;
 
-    struct metrics_labels labels; /* of a classifier */
+    struct metrics_labels labels; /* of a classifier, by River's argmax */
+    struct metrics_labels above;  /* the same by the threshold */
+    double threshold;
     struct mean log_loss;
     struct metrics_roc roc;
     struct metrics_ranked ranked;
@@ -155,6 +164,26 @@ static double get_kappa_t(const struct metric_set *set)
     return metrics_kappa_t(&set->labels);
 }
 
+static double get_accuracy_above(const struct metric_set *set)
+{
+    return metrics_accuracy(&set->above);
+}
+
+static double get_precision_above(const struct metric_set *set)
+{
+    return metrics_precision(&set->above);
+}
+
+static double get_recall_above(const struct metric_set *set)
+{
+    return metrics_recall(&set->above);
+}
+
+static double get_f1_above(const struct metric_set *set)
+{
+    return metrics_f1(&set->above);
+}
+
 static const struct metric classifier_metrics[] = {
     {{"accuracy", "Accuracy", "Share of right labels; a label is River's argmax.", true},
      PART_ALWAYS,
@@ -190,6 +219,18 @@ static const struct metric classifier_metrics[] = {
     {{"kappa_t", "", "Accuracy beyond what repeating the label before gives.", true},
      PART_ALWAYS,
      get_kappa_t},
+    {{"accuracy_at_threshold", "", "Accuracy of the labels above the threshold.", true},
+     PART_ABOVE,
+     get_accuracy_above},
+    {{"precision_at_threshold", "", "Precision of the labels above the threshold.", true},
+     PART_ABOVE,
+     get_precision_above},
+    {{"recall_at_threshold", "", "Recall of the labels above the threshold.", true},
+     PART_ABOVE,
+     get_recall_above},
+    {{"f1_at_threshold", "", "F1 of the labels above the threshold.", true},
+     PART_ABOVE,
+     get_f1_above},
 };
 
 #define N_REGRESSOR  (sizeof(regressor_metrics) / sizeof(regressor_metrics[0]))
@@ -220,7 +261,8 @@ static int add(struct metric_set *set, const char *name, struct err *err)
                        set->kind == MODEL_CLASSIFIER ? "binary" : "regression",
                        set->kind == MODEL_CLASSIFIER
                            ? "accuracy, balanced_accuracy, precision, recall, f1, log_loss, "
-                             "roc_auc, roc_auc_exact, pr_auc, mcc, cohen_kappa, kappa_t"
+                             "roc_auc, roc_auc_exact, pr_auc, mcc, cohen_kappa, kappa_t; "
+                             "accuracy, precision, recall and f1 also with _at_threshold"
                            : "mae, mse, rmse, rmsle, smape, mape, r2");
     for (size_t i = 0; i < set->n; i++)
         if (set->metric[i] == found)
@@ -255,6 +297,8 @@ static void update_numbers(struct metric_set *set, double y, double p)
 static void update_labels(struct metric_set *set, bool y, double p)
 {
     metrics_labels_update(&set->labels, y, model_label(p));
+    if (set->parts & PART_ABOVE)
+        metrics_labels_update(&set->above, y, p > set->threshold);
     mean_update(&set->log_loss, metrics_log_loss_of(y, p));
     if (set->parts & PART_ROC)
         metrics_roc_update(&set->roc, y, p);
@@ -270,6 +314,7 @@ struct metric_set *metric_set_new(enum model_kind kind, const char *names, struc
     int rc = 0;
 
     set->kind = kind;
+    set->threshold = 0.5;
     if (!names)
         names = kind == MODEL_CLASSIFIER ? "accuracy,f1,log_loss,roc_auc" : "mae,rmse,r2";
     while (rc == 0 && names) {
@@ -295,6 +340,11 @@ void metric_set_free(struct metric_set *set)
         return;
     metrics_ranked_release(&set->ranked);
     free(set);
+}
+
+void metric_set_threshold(struct metric_set *set, double threshold)
+{
+    set->threshold = threshold;
 }
 
 void metric_set_update(struct metric_set *set, double y, double predicted)

@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "learn/model.h"
 
-#define METRIC_SET_MAX    16
+#define METRIC_SET_MAX    24
 #define METRIC_SET_WINDOW 1000 /* samples of roc_auc_exact and pr_auc */
 
 struct metric_set;
@@ -34,6 +34,9 @@ struct metric_info {
 struct metric_set *metric_set_new(enum model_kind kind, const char *names,
                                   struct err *err) MUST_CHECK;
 void metric_set_free(struct metric_set *set); /* NULL is fine */
+
+/* Above which probability the metrics ..._at_threshold say 1; before the first sample, 0.5 else. */
+void metric_set_threshold(struct metric_set *set, double threshold);
 
 /* Use */
 
