@@ -267,6 +267,7 @@ static int open_views(struct evaluate_loop *loop, struct err *err)
         .sql_dir = task->sql_dir,
         .key = task->key,
         .label = task->label,
+        .positive = task_positive(task),
         .features = features,
         .n_features = schema_size(task->features),
         .topic_names = {task->topics.requests, task->topics.outcomes, task->topics.predictions},
@@ -296,8 +297,10 @@ static int open_views(struct evaluate_loop *loop, struct err *err)
 static int open_models(struct evaluate_loop *loop, struct err *err)
 {
     const struct task *task = loop->task;
-    struct row_reader_options options = {
-        .schema = task->features, .key = task->key, .label = task->label};
+    struct row_reader_options options = {.schema = task->features,
+                                         .key = task->key,
+                                         .label = task->label,
+                                         .positive = task_positive(task)};
 
     loop->width = schema_size(task->features);
     loop->rows = row_reader_new(&options, err);

@@ -119,4 +119,5 @@ def test_categories():
         up.stop()
 
 
-main(test_learns, test_refused, test_categories)
+if __name__ == "__main__":
+    main(test_learns, test_refused, test_categories)

@@ -12,6 +12,7 @@ import xml.etree.ElementTree
 from datetime import datetime, timedelta
 
 from oxbow import BIN, ROOT, World, check, main, wait_for
+from test_classify import LongTrips, learner_models
 
 GOLDEN = ROOT / "tests" / "golden"
 STREAM = GOLDEN / "evaluate.csv"
@@ -189,17 +190,22 @@ def play(world, events):
             wait_for(applied, f"{done} to be applied")
 
 
+def run_live(world):
+    """A loop of `world` over trips that it is given in order, until all are learned: the trips' file, how many."""
+    trips = world.dir / "trips.csv"
+    events = write_trips(trips)
+    world.up()
+    wait_for(lambda: len(world.beats()) >= 3 and (world.data / "taxi.db").exists(), "all services to be up")
+    play(world, events)
+    n = len(events) // 2
+    wait_for(lambda: all(m["learned"] == n for m in world.models().values()), f"{n} rows to be learned")
+    return trips, n
+
+
 def test_like_live():
     """With --config and --replay every model's mae is a live run's over the same rows, to the last digit."""
     with World("evaluate", refresh_rows=100) as world:
-        trips = world.dir / "trips.csv"
-        events = write_trips(trips)
-        world.up()
-        wait_for(lambda: world.beats() and (world.data / "taxi.db").exists(), "the loop to be up")
-        wait_for(lambda: len(world.beats()) >= 3, "all services to be up")
-        play(world, events)
-        n = len(events) // 2
-        wait_for(lambda: all(m["learned"] == n for m in world.models().values()), f"{n} rows to be learned")
+        trips, n = run_live(world)
         live = {name: m for (name, _), m in world.models().items()}
         offline = scores("--config", world.config, "--replay", trips, "--metrics", "mae,rmse,mape")
         check(set(live) == set(offline), f"{live} {offline}")
@@ -209,6 +215,24 @@ def test_like_live():
                       f"{name}: {metric} live {model[metric]!r}, offline {offline[name][metric]!r}")
             check(offline[name]["n"] == n and offline[name]["class"] == model["class"], offline)
         check(len({m["mae"] for m in live.values()}) == len(live), f"the models differ: {live}")
+
+
+def test_like_live_binary():
+    """The same of a task with two classes: log_loss, and labels at River's argmax and at the threshold."""
+    with LongTrips("evaluate-binary", refresh_rows=100) as world:
+        trips, n = run_live(world)
+        wait_for(lambda: all(m["learned"] == n for m in learner_models(world).values()), "the last heartbeat")
+        live = learner_models(world)
+        offline = scores("--config", world.config, "--replay", trips, "--metrics",
+                         "log_loss,accuracy,accuracy_at_threshold,recall_at_threshold")
+        check(set(live) == set(offline) and len(live) == 3, f"{live} {offline}")
+        for name, model in live.items():
+            for metric, value in (("log_loss", model["log_loss"]), ("accuracy", model["argmax"]["accuracy"]),
+                                  ("accuracy_at_threshold", model["at_threshold"]["accuracy"]),
+                                  ("recall_at_threshold", model["at_threshold"]["recall"])):
+                check(value == offline[name][metric],
+                      f"{name}: {metric} live {value!r}, offline {offline[name][metric]!r}")
+        check(offline["baseline"]["unscored"] == 1 and offline["baseline"]["class"] == "prior", offline)
 
 
 def test_learners():
@@ -239,4 +263,5 @@ def test_learners():
 
 
 if __name__ == "__main__":
-    main(test_like_river, test_output, test_categories, test_refused, test_learners, test_like_live)
+    main(test_like_river, test_output, test_categories, test_refused, test_learners, test_like_live,
+         test_like_live_binary)
