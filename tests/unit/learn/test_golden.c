@@ -431,11 +431,32 @@ static void test_l1(void **state)
     assert_true(fabs(metrics_r2(&metrics) - 0.727361) < 5e-7);
 }
 
+#define TREE                                                                                       \
+    "[\"standard_scaler\", {\"hoeffding_tree_regressor\": {\"grace_period\": 100, "                \
+    "\"model_selector_decay\": 0.9}}]"
+#define ADAPTIVE                                                                                   \
+    "[\"standard_scaler\", {\"hoeffding_adaptive_tree_regressor\": {\"grace_period\": 50, "        \
+    "\"model_selector_decay\": 0.3, \"seed\": 0}}]"
+
+/* The regression trees score what River's own documentation has for TrumpApproval. */
+static void test_trees(void **state)
+{
+    struct metrics metrics;
+
+    (void)state;
+    metrics = score(&trump, TREE);
+    print_message("  tree: MAE %.6f (published 0.793345)\n", metrics_mae(&metrics));
+    assert_true(fabs(metrics_mae(&metrics) - 0.793345) < 1e-6);
+    metrics = score(&trump, ADAPTIVE);
+    print_message("  adaptive tree: MAE %.6f (published 0.917576)\n", metrics_mae(&metrics));
+    assert_true(fabs(metrics_mae(&metrics) - 0.917576) < 1e-6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_traces), cmocka_unit_test(test_trump), cmocka_unit_test(test_chick),
-        cmocka_unit_test(test_mean),   cmocka_unit_test(test_l1),
+        cmocka_unit_test(test_mean),   cmocka_unit_test(test_l1),    cmocka_unit_test(test_trees),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
