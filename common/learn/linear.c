@@ -41,6 +41,9 @@ struct learner *linear_create(const struct component *component, size_t n)
     lin->rows = rows;
     lin->intercept_lr = scheduler_of(params->intercept_lr);
     lin->intercept = params->intercept_init;
+    lin->is_plain = lin->loss.kind == LOSS_SQUARED && lin->optimizer.kind == OPTIMIZER_SGD &&
+                    lin->optimizer.lr.kind == SCHEDULER_CONSTANT &&
+                    lin->intercept_lr.kind == SCHEDULER_CONSTANT && params->l1 == 0;
     return &lin->base;
 }
 
@@ -61,18 +64,6 @@ struct learner *linear_clone(const struct learner *lrn)
     size_t size = linear_bytes(lrn);
 
     return memcpy(mem_alloc(size), lrn, size);
-}
-
-double linear_raw(const struct linear *lin, const double *x)
-{
-    double sum = 0;
-
-    for (size_t j = 0; j < lin->base.n; j++) {
-        double term = lin->w[j] * x[j];
-
-        sum += x[j] == x[j] ? term : 0;
-    }
-    return sum + lin->intercept;
 }
 
 /* Learning */
@@ -97,11 +88,9 @@ static void apply_l1(struct linear *lin, const double *x)
     }
 }
 
-/* A step of plain sgd, in one pass: the shortest way for the most common model. */
-static void sgd_pass(struct linear *lin, const double *restrict x, double g)
+/* A step of sgd, in one pass. */
+static inline void sgd_pass(struct linear *lin, const double *restrict x, double g, double lr)
 {
-    struct optimizer *o = &lin->optimizer;
-    double lr = scheduler_rate(&o->lr, o->t);
     double l2 = lin->params->l2;
     double *restrict w = lin->w;
 
@@ -115,7 +104,6 @@ static void sgd_pass(struct linear *lin, const double *restrict x, double g)
         next = w[j] - lr * step;
         w[j] = next == next ? next : w[j]; /* x[j] is missing, or an overflow */
     }
-    o->t += 1;
 }
 
 static void optimizer_pass(struct linear *lin, const double *x, double g)
@@ -132,26 +120,57 @@ static void optimizer_pass(struct linear *lin, const double *x, double g)
     optimizer_step(&lin->optimizer, lin->w, gradient, x, optimizer_state(lin), n);
 }
 
+static inline double clipped(const struct linear *lin, double g)
+{
+    double clip = lin->params->clip_gradient;
+
+    return g > clip ? clip : g < -clip ? -clip : g;
+}
+
+static inline void move_intercept(struct linear *lin, double step)
+{
+    double next = lin->intercept - step;
+
+    lin->intercept = next == next ? next : lin->intercept;
+}
+
+/* The shortest way for the most common model; it has no use for the number of steps. */
+static void learn_plain(struct linear *lin, const double *x, double y, double weight)
+{
+    double g = 2 * (linear_raw(lin, x) - y) * weight;
+
+    if (isnan(g))
+        return;
+    g = clipped(lin, g);
+    move_intercept(lin, lin->intercept_lr.a * g);
+    sgd_pass(lin, x, g, lin->optimizer.lr.a);
+}
+
 void linear_learn(struct learner *lrn, const double *x, double y, double weight)
 {
     struct linear *lin = (struct linear *)lrn;
-    double clip = lin->params->clip_gradient;
-    double p = linear_raw(lin, x);
-    double g = loss_gradient(&lin->loss, y, p) * weight;
+    struct optimizer *o = &lin->optimizer;
+    double p;
+    double g;
 
+    if (lin->is_plain) {
+        learn_plain(lin, x, y, weight);
+        return;
+    }
+    p = linear_raw(lin, x);
+    g = loss_gradient(&lin->loss, y, p) * weight;
     /* Weights that overflowed stay as they are, where River's would all become NaN. */
     if (isnan(g) || isnan(p))
         return;
 
-    g = g > clip ? clip : g < -clip ? -clip : g;
-    double intercept = lin->intercept - scheduler_rate(&lin->intercept_lr, lin->optimizer.t) * g;
-
-    if (!isnan(intercept))
-        lin->intercept = intercept;
-    if (lin->optimizer.kind == OPTIMIZER_SGD)
-        sgd_pass(lin, x, g);
-    else
+    g = clipped(lin, g);
+    move_intercept(lin, scheduler_rate(&lin->intercept_lr, o->t) * g);
+    if (o->kind == OPTIMIZER_SGD) {
+        sgd_pass(lin, x, g, scheduler_rate(&o->lr, o->t));
+        o->t += 1;
+    } else {
         optimizer_pass(lin, x, g);
+    }
     if (lin->params->l1 != 0)
         apply_l1(lin, x);
 }

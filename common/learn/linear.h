@@ -35,13 +35,26 @@ struct linear {
     struct loss loss;
     struct scheduler intercept_lr;
     struct optimizer optimizer;
-    size_t rows; /* of the optimizer */
+    size_t rows;   /* of the optimizer */
+    bool is_plain; /* squared loss, sgd, rates that are constant, no l1: the most common */
     double intercept;
     double max_cum_l1; /* u: the penalty that any weight could have received by now */
-    double w[];        /* n weights; with l1, n penalties received (q); the optimizer's rows */
+    /* n weights; with l1, n penalties received (q); the optimizer's rows. Aligned for vectors. */
+    _Alignas(16) double w[];
 };
 
-double linear_raw(const struct linear *lin, const double *x);
+/* w.x + b; features that are missing are left out. */
+static inline double linear_raw(const struct linear *lin, const double *x)
+{
+    double sum = 0;
+
+    for (size_t j = 0; j < lin->base.n; j++) {
+        double term = lin->w[j] * x[j];
+
+        sum += x[j] == x[j] ? term : 0;
+    }
+    return sum + lin->intercept;
+}
 
 /* Slots of the table of functions. */
 struct learner *linear_create(const struct component *component, size_t n);
