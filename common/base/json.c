@@ -6,6 +6,8 @@
  */
 #include "base/json.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -510,6 +512,47 @@ bool json_number(const struct json_value *value, double *ret)
 bool json_int(const struct json_value *value, int64_t *ret)
 {
     return value->type == JSON_NUMBER && num_parse_int(value->text, value->len, ret) == 0;
+}
+
+void json_get_text(const struct json_value *object, const char *name, char *ret, size_t size)
+{
+    struct json_value v;
+    struct buf text = BUF_INIT;
+
+    ret[0] = '\0';
+    if (json_get(object, name, &v) && json_string(&v, &text))
+        snprintf(ret, size, "%s", buf_str(&text));
+    buf_release(&text);
+}
+
+int64_t json_get_int(const struct json_value *object, const char *name)
+{
+    struct json_value v;
+    int64_t n = 0;
+
+    return json_get(object, name, &v) && json_int(&v, &n) ? n : 0;
+}
+
+uint64_t json_get_count(const struct json_value *object, const char *name)
+{
+    int64_t n = json_get_int(object, name);
+
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+double json_get_number(const struct json_value *object, const char *name)
+{
+    struct json_value v;
+    double n;
+
+    return json_get(object, name, &v) && json_number(&v, &n) ? n : (double)NAN;
+}
+
+bool json_get_bool(const struct json_value *object, const char *name)
+{
+    struct json_value v;
+
+    return json_get(object, name, &v) && v.type == JSON_TRUE;
 }
 
 /* Writing */

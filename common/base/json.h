@@ -74,6 +74,16 @@ bool json_number(const struct json_value *value, double *ret);
 /* Of the integers, those written as such: 5, not 5.0 or 5e0. */
 bool json_int(const struct json_value *value, int64_t *ret);
 
+/*
+ * Members of what a program of ours has written, such as a heartbeat: a default where there is none
+ * of that type. Text that is longer than `size` is cut.
+ */
+void json_get_text(const struct json_value *object, const char *name, char *ret, size_t size);
+int64_t json_get_int(const struct json_value *object, const char *name);    /* 0 */
+uint64_t json_get_count(const struct json_value *object, const char *name); /* 0, also below it */
+double json_get_number(const struct json_value *object, const char *name);  /* NaN */
+bool json_get_bool(const struct json_value *object, const char *name);      /* false */
+
 /* Writing. The caller writes braces, brackets and commas. */
 
 /* A string with its quotes; bytes that are not UTF-8 become U+FFFD. */

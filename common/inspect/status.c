@@ -10,49 +10,6 @@
 #include "base/json.h"
 #include "task/task.h"
 
-/* ---- Members of an object ---- */
-
-static void get_text(const struct json_value *object, const char *name, char *ret, size_t size)
-{
-    struct json_value v;
-    struct buf text = BUF_INIT;
-
-    ret[0] = '\0';
-    if (json_get(object, name, &v) && json_string(&v, &text))
-        snprintf(ret, size, "%s", buf_str(&text));
-    buf_release(&text);
-}
-
-static int64_t get_int(const struct json_value *object, const char *name)
-{
-    struct json_value v;
-    int64_t n = 0;
-
-    return json_get(object, name, &v) && json_int(&v, &n) ? n : 0;
-}
-
-static uint64_t get_count(const struct json_value *object, const char *name)
-{
-    int64_t n = get_int(object, name);
-
-    return n > 0 ? (uint64_t)n : 0;
-}
-
-static double get_number(const struct json_value *object, const char *name)
-{
-    struct json_value v;
-    double n;
-
-    return json_get(object, name, &v) && json_number(&v, &n) ? n : (double)NAN;
-}
-
-static bool get_bool(const struct json_value *object, const char *name)
-{
-    struct json_value v;
-
-    return json_get(object, name, &v) && v.type == JSON_TRUE;
-}
-
 /* ---- One service each ---- */
 
 static void read_views(const struct json_value *status, int64_t time_ms, struct status *s)
@@ -67,7 +24,7 @@ static void read_views(const struct json_value *status, int64_t time_ms, struct 
     struct json_value v;
     for (size_t i = 0; (name = views_ledger_field(&s->ledger, i, NULL)); i++)
         if (json_get(&ledger, name, &v) && v.type != JSON_NULL)
-            views_ledger_know(&s->ledger, name, get_count(&ledger, name));
+            views_ledger_know(&s->ledger, name, json_get_count(&ledger, name));
 }
 
 /* null where the model has no detector. */
@@ -78,10 +35,10 @@ static void read_drift(const struct json_value *model, struct status_model *m)
 
     if (!json_get(model, "drift", &drift))
         return;
-    get_text(&drift, "detector", m->detector, sizeof(m->detector));
-    m->alarms = get_count(&drift, "alarms");
+    json_get_text(&drift, "detector", m->detector, sizeof(m->detector));
+    m->alarms = json_get_count(&drift, "alarms");
     if (json_get(&drift, "newest", &newest))
-        get_text(&newest, "at", m->alarm_at, sizeof(m->alarm_at));
+        json_get_text(&newest, "at", m->alarm_at, sizeof(m->alarm_at));
 }
 
 static void read_learner(const struct json_value *status, struct status *s)
@@ -101,15 +58,15 @@ static void read_learner(const struct json_value *status, struct status *s)
         if (json_string(&key, &name))
             snprintf(m->name, sizeof(m->name), "%s", buf_str(&name));
         buf_release(&name);
-        get_text(&v, "version", m->version, sizeof(m->version));
-        get_text(&v, "class", m->class_name, sizeof(m->class_name));
-        m->position = get_count(&v, "position");
-        m->learned = get_count(&v, "learned");
-        m->serving = get_bool(&v, "serving");
-        m->caught_up = get_bool(&v, "caught_up");
-        m->mae = get_number(&v, "mae");
-        m->mae_window = get_number(&v, "mae_window");
-        m->mae_served = get_number(&v, "mae_served");
+        json_get_text(&v, "version", m->version, sizeof(m->version));
+        json_get_text(&v, "class", m->class_name, sizeof(m->class_name));
+        m->position = json_get_count(&v, "position");
+        m->learned = json_get_count(&v, "learned");
+        m->serving = json_get_bool(&v, "serving");
+        m->caught_up = json_get_bool(&v, "caught_up");
+        m->mae = json_get_number(&v, "mae");
+        m->mae_window = json_get_number(&v, "mae_window");
+        m->mae_served = json_get_number(&v, "mae_served");
         read_drift(&v, m);
     }
 }
@@ -136,10 +93,10 @@ static void read_served(const struct json_value *beat, struct status *s)
     json_iter_init(&it, &models);
     while (json_next_member(&it, &key, &v)) {
         struct status_model *m = model_of(s, &key);
-        int64_t age_ms = get_int(&v, "age_ms");
+        int64_t age_ms = json_get_int(&v, "age_ms");
         if (!m || (m->served_version[0] && age_ms <= m->served_age_ms))
             continue;
-        get_text(&v, "version", m->served_version, sizeof(m->served_version));
+        json_get_text(&v, "version", m->served_version, sizeof(m->served_version));
         m->served_age_ms = age_ms;
     }
 }
@@ -184,7 +141,7 @@ static void read_inference(const struct json_value *beat, const char *instance, 
         i++;
     if (i == STATUS_MAX_SERVICES)
         return;
-    int64_t started_ms = get_int(beat, "started_ms");
+    int64_t started_ms = json_get_int(beat, "started_ms");
     if (i == lag->n_sources) {
         lag->n_sources++;
         snprintf(lag->source[i].instance, sizeof(lag->source[i].instance), "%s", instance);
@@ -211,19 +168,19 @@ static void read_beat(const char *instance, const struct json_value *beat, struc
         return;
     struct status_service *service = &s->service[s->n_services++];
     snprintf(service->instance, sizeof(service->instance), "%s", instance);
-    get_text(beat, "service", service->service, sizeof(service->service));
-    get_text(beat, "state", service->state, sizeof(service->state));
-    service->started_ms = get_int(beat, "started_ms");
-    service->time_ms = get_int(beat, "time_ms");
-    service->rss_bytes = get_int(beat, "rss_bytes");
+    json_get_text(beat, "service", service->service, sizeof(service->service));
+    json_get_text(beat, "state", service->state, sizeof(service->state));
+    service->started_ms = json_get_int(beat, "started_ms");
+    service->time_ms = json_get_int(beat, "time_ms");
+    service->rss_bytes = json_get_int(beat, "rss_bytes");
     if (json_get(beat, "telemetry", &telemetry) && json_get(&telemetry, "counters", &counters))
-        service->dead_letters = get_count(&counters, "oxbow_dead_letters_total");
+        service->dead_letters = json_get_count(&counters, "oxbow_dead_letters_total");
     if (strcmp(service->service, "inference") == 0)
         read_inference(beat, instance, service->time_ms, lag);
     if (!json_get(beat, "status", &status))
         return;
     if (strcmp(service->service, "views") == 0) {
-        service->paused = get_bool(&status, "paused");
+        service->paused = json_get_bool(&status, "paused");
         read_views(&status, service->time_ms, s);
     } else if (strcmp(service->service, "learner") == 0) {
         read_learner(&status, s);
@@ -231,8 +188,8 @@ static void read_beat(const char *instance, const struct json_value *beat, struc
             s->learner_ms = service->time_ms;
     } else if (strcmp(service->service, "simulator") == 0) {
         s->has_backlog = true;
-        s->backlog = get_count(&status, "backlog");
-        get_text(&status, "event_time", s->event_time, sizeof(s->event_time));
+        s->backlog = json_get_count(&status, "backlog");
+        json_get_text(&status, "event_time", s->event_time, sizeof(s->event_time));
     }
 }
 

@@ -8,32 +8,6 @@
 #include "base/json.h"
 #include "monitor/text.h"
 
-static void get_text(const struct json_value *object, const char *name, char *ret, size_t size)
-{
-    struct json_value v;
-    struct buf text = BUF_INIT;
-
-    ret[0] = '\0';
-    if (json_get(object, name, &v) && json_string(&v, &text))
-        snprintf(ret, size, "%s", buf_str(&text));
-    buf_release(&text);
-}
-
-static int64_t get_int(const struct json_value *object, const char *name)
-{
-    struct json_value v;
-    int64_t n = 0;
-
-    return json_get(object, name, &v) && json_int(&v, &n) ? n : 0;
-}
-
-static uint64_t get_count(const struct json_value *object, const char *name)
-{
-    int64_t n = get_int(object, name);
-
-    return n > 0 ? (uint64_t)n : 0;
-}
-
 /* The model of that name, made when there is none yet; NULL when there are too many. */
 static struct beat_model *model_of(struct beats *b, const struct json_value *key)
 {
@@ -65,8 +39,8 @@ static void read_detector(const struct json_value *model, struct beat_model *m)
     m->alarm_ms = TIME_UNKNOWN;
     if (!json_get(model, "drift", &drift) || drift.type != JSON_OBJECT)
         return;
-    get_text(&drift, "detector", m->detector, sizeof(m->detector));
-    m->alarms = get_count(&drift, "alarms");
+    json_get_text(&drift, "detector", m->detector, sizeof(m->detector));
+    m->alarms = json_get_count(&drift, "alarms");
     if (json_get(&drift, "newest", &newest) && json_get(&newest, "at", &at))
         m->alarm_ms = text_read_time(&at);
 }
@@ -86,13 +60,13 @@ static void read_models(struct beats *b, const struct json_value *status, bool l
         if (!m)
             continue;
         if (!learner) {
-            get_text(&v, "version", m->served, sizeof(m->served));
+            json_get_text(&v, "version", m->served, sizeof(m->served));
             continue;
         }
-        get_text(&v, "generation", m->generation, sizeof(m->generation));
+        json_get_text(&v, "generation", m->generation, sizeof(m->generation));
         read_detector(&v, m);
-        if (get_count(&v, "position") > beat->work)
-            beat->work = get_count(&v, "position");
+        if (json_get_count(&v, "position") > beat->work)
+            beat->work = json_get_count(&v, "position");
     }
     if (learner && beat->work > b->position)
         b->position = beat->work;
@@ -103,24 +77,24 @@ static void read_status(struct beats *b, struct beat *beat, const struct json_va
     struct json_value v;
 
     if (strcmp(beat->service, "inference") == 0) {
-        beat->work = get_count(status, "predicted");
+        beat->work = json_get_count(status, "predicted");
         b->predicted += beat->work;
         read_models(b, status, false, beat);
     } else if (strcmp(beat->service, "learner") == 0) {
         read_models(b, status, true, beat);
     } else if (strcmp(beat->service, "views") == 0) {
         if (json_get(status, "ledger", &v))
-            beat->work = get_count(&v, "requests_read") + get_count(&v, "outcomes_read") +
-                         get_count(&v, "predictions_read");
+            beat->work = json_get_count(&v, "requests_read") + json_get_count(&v, "outcomes_read") +
+                         json_get_count(&v, "predictions_read");
     } else if (strcmp(beat->service, "simulator") == 0) {
-        beat->work =
-            get_count(status, "published_requests") + get_count(status, "published_outcomes");
+        beat->work = json_get_count(status, "published_requests") +
+                     json_get_count(status, "published_outcomes");
         /* At a rate of its own the stream has no speed. */
         bool has_rate = json_get(status, "rate", &v) && v.type != JSON_NULL;
         if (!has_rate && json_get(status, "speed", &v) && !json_number(&v, &b->speed))
             b->speed = (double)NAN;
     } else {
-        beat->work = get_count(status, "work");
+        beat->work = json_get_count(status, "work");
     }
 }
 
@@ -141,12 +115,12 @@ int beats_parse(const char *text, size_t len, struct beats *ret, struct err *err
             continue;
         struct beat *beat = &ret->beat[ret->n++];
 
-        get_text(&v, "instance", beat->instance, sizeof(beat->instance));
-        get_text(&v, "service", beat->service, sizeof(beat->service));
-        get_text(&v, "state", beat->state, sizeof(beat->state));
-        beat->started_ms = get_int(&v, "started_ms");
-        beat->time_ms = get_int(&v, "time_ms");
-        beat->rss_bytes = get_int(&v, "rss_bytes");
+        json_get_text(&v, "instance", beat->instance, sizeof(beat->instance));
+        json_get_text(&v, "service", beat->service, sizeof(beat->service));
+        json_get_text(&v, "state", beat->state, sizeof(beat->state));
+        beat->started_ms = json_get_int(&v, "started_ms");
+        beat->time_ms = json_get_int(&v, "time_ms");
+        beat->rss_bytes = json_get_int(&v, "rss_bytes");
         if (json_get(&v, "status", &status))
             read_status(ret, beat, &status);
     }
