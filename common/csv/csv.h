@@ -19,7 +19,7 @@
 #include "base/err.h"
 
 #define CSV_LINE_MAX   65536 /* bytes of a line, without its end */
-#define CSV_FIELDS_MAX 256
+#define CSV_FIELDS_MAX 1100  /* as many as a model takes features, and some more */
 
 struct csv;
 
