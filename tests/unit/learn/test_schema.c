@@ -66,7 +66,7 @@ static void test_refused(void **state)
     assert_int_equal(schema_add(schema, name + 1, FEATURE_BOOLEAN, &err), ERR_INVALID);
     assert_non_null(strstr(err.text, "listed twice"));
     for (size_t i = 1; i < SCHEMA_MAX_FEATURES; i++) {
-        snprintf(name, sizeof(name), "f%zu", i);
+        snprintf(name, sizeof(name), "feature_%zu", i - 1);
         assert_int_equal(schema_add(schema, name, FEATURE_NUMERIC, &err), 0);
     }
     assert_int_equal(schema_add(schema, "last", FEATURE_NUMERIC, &err), ERR_INVALID);
