@@ -1,10 +1,11 @@
 /*
  * Times one model over recorded rows, each predicted and then learned.
  *
- *     bench_learners PIPELINE FILE ROWS
+ *     bench_learners PIPELINE FILE ROWS [ABOVE]
  *
  * FILE: the number of features as 8 bytes, then rows of that many doubles and a
- * label, little-endian; learners.py writes it. Prints the nanoseconds a row (the
+ * label, little-endian; learners.py writes it. With ABOVE a label is 1 when it is above that, else
+ * 0: for classifiers. Prints the nanoseconds a row (the
  * median of some passes, each from a new model: one pass alone is over before the
  * processor is awake), the mean absolute error (to compare with River's), and
  * the bytes of the model.
@@ -43,6 +44,15 @@ static int read_rows(const char *path, size_t want, struct rows *rows)
     rows->n = fread(rows->values, (rows->width + 1) * sizeof(double), want, file);
     fclose(file);
     return 0;
+}
+
+static void make_classes(struct rows *rows, double above)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        double *label = &rows->values[i * (rows->width + 1) + rows->width];
+
+        *label = *label > above ? 1 : 0;
+    }
 }
 
 static struct schema *make_schema(size_t width)
@@ -98,12 +108,14 @@ int main(int argc, char **argv)
     double *predicted;
     size_t bytes = 0;
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: bench_learners PIPELINE FILE ROWS\n");
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: bench_learners PIPELINE FILE ROWS [ABOVE]\n");
         return 2;
     }
     if (read_rows(argv[2], strtoul(argv[3], NULL, 10), &rows))
         return 1;
+    if (argc == 5)
+        make_classes(&rows, strtod(argv[4], NULL));
 
     struct schema *schema = make_schema(rows.width);
 
@@ -121,8 +133,10 @@ int main(int argc, char **argv)
     }
     qsort(took, PASSES, sizeof(*took), compare_doubles);
 
+    /* A classifier has no answer before its first label. */
     for (size_t i = 0; i < rows.n; i++)
-        metrics_update(&metrics, rows.values[i * (rows.width + 1) + rows.width], predicted[i]);
+        if (!isnan(predicted[i]))
+            metrics_update(&metrics, rows.values[i * (rows.width + 1) + rows.width], predicted[i]);
     printf("{\"rows\": %zu, \"ns\": %.2f, \"mae\": %.17g, \"bytes\": %zu}\n", rows.n,
            took[PASSES / 2] / (double)rows.n, metrics_mae(&metrics), bytes);
     schema_free(schema);

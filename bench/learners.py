@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Races the learners against River's on the same rows, taking turns.
 
-    python learners.py path/to/bench_learners [--rows 20000] [--runs 5]
+    python learners.py path/to/bench_learners [--rows 20000] [--runs 5] [--only NAME]
 
 Run it with a Python that has River. Each row is predicted, then learned. The
 runs alternate, so that a busy machine slows both; the figure is the median.
@@ -20,8 +20,9 @@ import tempfile
 import time
 
 import river
-from river import dummy, linear_model, neighbors, preprocessing, stats, tree
+from river import base, dummy, linear_model, naive_bayes, neighbors, preprocessing, stats, tree
 
+LONG = 700  # seconds: what a classifier is asked about
 NAMES = ["passenger_count", "is_weekend", "l1_distance", "avg_speed_by_hour", "hour_cos", "hour_sin"]
 
 
@@ -55,6 +56,22 @@ RACES = {
         lambda: scaled(neighbors.KNNRegressor(engine=lazy(1000))),
         0.25,
     ),
+    "standard_scaler + logistic_regression": (
+        ["standard_scaler", "logistic_regression"],
+        lambda: scaled(linear_model.LogisticRegression()),
+        1.0,
+    ),
+    "standard_scaler + pa_classifier": (
+        ["standard_scaler", "pa_classifier"],
+        lambda: scaled(linear_model.PAClassifier()),
+        1.0,
+    ),
+    "gaussian_nb": (["gaussian_nb"], naive_bayes.GaussianNB, 1.0),
+    "standard_scaler + knn_classifier": (
+        ["standard_scaler", "knn_classifier"],
+        lambda: scaled(neighbors.KNNClassifier(engine=lazy(1000))),
+        0.25,
+    ),
 }
 
 
@@ -78,8 +95,28 @@ def taxi_rows(n, seed=7):
         yield x, 60.0 + distance * 111.0 / pace * 3600.0
 
 
+def is_classifier(model):
+    last = model[list(model.steps)[-1]] if hasattr(model, "steps") else model
+    return isinstance(last, base.Classifier)
+
+
+def run_river_classifier(model, rows):
+    samples = [(dict(zip(NAMES, x)), y > LONG) for x, y in rows]
+    error = n = 0
+    started = time.perf_counter()
+    for x, y in samples:
+        p = model.predict_proba_one(x)
+        if p:
+            error += abs(y - p.get(True, 0.0))
+            n += 1
+        model.learn_one(x, y)
+    return (time.perf_counter() - started) / len(samples) * 1e9, error / n
+
+
 def run_river(make, rows):
     model = make()
+    if is_classifier(model):
+        return run_river_classifier(model, rows)
     samples = [(dict(zip(NAMES, x)), y) for x, y in rows]
     error = 0.0
     started = time.perf_counter()
@@ -89,8 +126,8 @@ def run_river(make, rows):
     return (time.perf_counter() - started) / len(samples) * 1e9, error / len(samples)
 
 
-def run_ours(program, pipeline, path, n):
-    out = subprocess.run([program, json.dumps(pipeline), path, str(n)], check=True, capture_output=True)
+def run_ours(program, pipeline, path, n, *above):
+    out = subprocess.run([program, json.dumps(pipeline), path, str(n), *above], check=True, capture_output=True)
     result = json.loads(out.stdout)
     return result["ns"], result["mae"]
 
@@ -100,6 +137,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--rows", type=int, default=20000)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", default="", help="only the races whose name has this in it")
     args = parser.parse_args()
     rows = list(taxi_rows(args.rows))
 
@@ -112,11 +150,14 @@ def main():
             file.write(struct.pack(f"<{len(NAMES) + 1}d", *x, y))
         file.flush()
         for name, (pipeline, make, share) in RACES.items():
+            if args.only not in name:
+                continue
             n = int(len(rows) * share)
+            above = [str(LONG)] if is_classifier(make()) else []  # labels of classifiers
             theirs, ours = [], []
             for _ in range(args.runs):
                 theirs.append(run_river(make, rows[:n]))
-                ours.append(run_ours(args.program, pipeline, file.name, n))
+                ours.append(run_ours(args.program, pipeline, file.name, n, *above))
             a = statistics.median(t for t, _ in theirs)
             b = statistics.median(t for t, _ in ours)
             same = abs(theirs[0][1] - ours[0][1]) <= 1e-9 * abs(theirs[0][1])

@@ -41,7 +41,7 @@ struct learner *linear_create(const struct component *component, size_t n)
     lin->rows = rows;
     lin->intercept_lr = scheduler_of(params->intercept_lr);
     lin->intercept = params->intercept_init;
-    lin->is_plain = lin->loss.kind == LOSS_SQUARED && lin->optimizer.kind == OPTIMIZER_SGD &&
+    lin->is_plain = lin->optimizer.kind == OPTIMIZER_SGD &&
                     lin->optimizer.lr.kind == SCHEDULER_CONSTANT &&
                     lin->intercept_lr.kind == SCHEDULER_CONSTANT && params->l1 == 0;
     return &lin->base;
@@ -137,9 +137,10 @@ static inline void move_intercept(struct linear *lin, double step)
 /* The shortest way for the most common model; it has no use for the number of steps. */
 static void learn_plain(struct linear *lin, const double *x, double y, double weight)
 {
-    double g = 2 * (linear_raw(lin, x) - y) * weight;
+    double p = linear_raw(lin, x);
+    double g = loss_gradient(&lin->loss, y, p) * weight;
 
-    if (isnan(g))
+    if (isnan(g) || isnan(p))
         return;
     g = clipped(lin, g);
     move_intercept(lin, lin->intercept_lr.a * g);

@@ -36,7 +36,7 @@ struct linear {
     struct scheduler intercept_lr;
     struct optimizer optimizer;
     size_t rows;   /* of the optimizer */
-    bool is_plain; /* squared loss, sgd, rates that are constant, no l1: the most common */
+    bool is_plain; /* sgd, rates that are constant, no l1: the most common */
     double intercept;
     double max_cum_l1; /* u: the penalty that any weight could have received by now */
     /* n weights; with l1, n penalties received (q); the optimizer's rows. Aligned for vectors. */
