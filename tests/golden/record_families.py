@@ -7,7 +7,6 @@ Writes, beside itself:
     families.json     each trace's family, pipeline, and what is fed to it
     families.bin.gz   River's prediction, before it learned, of each 10th row of each trace, one trace behind the
                       other, as doubles; of a classifier P(true), NaN where River says nothing
-    data-*.bin.gz     River's own data sets, in the form of stream.bin.gz (weights are 1)
 
 A classifier's label is whether a trip lasts longer than 700 s.
 """
@@ -19,7 +18,7 @@ import pathlib
 import struct
 
 import river
-from river import base, compose, datasets, dummy, linear_model, naive_bayes, neighbors, optim, preprocessing, stats, tree
+from river import base, compose, dummy, linear_model, naive_bayes, neighbors, optim, preprocessing, stats, tree
 from river.optim import losses, schedulers
 
 from record import NAMES, RIVER, stream
@@ -228,15 +227,6 @@ def write(name, data):
     (HERE / name).write_bytes(gzip.compress(data, compresslevel=9, mtime=0))
 
 
-def write_data(name, dataset):
-    rows = list(dataset)
-    names = list(rows[0][0])
-    data = struct.pack("<QQ", len(rows), len(names))
-    for x, y in rows:
-        data += struct.pack(f"<{len(names) + 2}d", *(float(x[k]) for k in names), float(y), 1.0)
-    write(f"data-{name}.bin.gz", data)
-
-
 def main():
     if river.__version__ != RIVER:
         raise SystemExit(f"River {river.__version__}: the traces are those of {RIVER}")
@@ -251,10 +241,6 @@ def main():
     head = json.dumps({"river": river.__version__, "every": EVERY, "long": LONG})[:-1]
     (HERE / "families.json").write_text(f'{head}, "traces": [\n{lines}\n]}}\n')
     write("families.bin.gz", struct.pack(f"<{len(predictions)}d", *predictions))
-    write_data("phishing", datasets.Phishing())
-    write_data("bananas", datasets.Bananas())
-    write_data("trump", datasets.TrumpApproval())
-    write_data("chick", datasets.ChickWeights())
 
 
 if __name__ == "__main__":
