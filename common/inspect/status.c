@@ -67,6 +67,8 @@ static void read_learner(const struct json_value *status, struct status *s)
         m->mae = json_get_number(&v, "mae");
         m->mae_window = json_get_number(&v, "mae_window");
         m->mae_served = json_get_number(&v, "mae_served");
+        m->log_loss = json_get_number(&v, "log_loss");
+        m->log_loss_served = json_get_number(&v, "log_loss_served");
         read_drift(&v, m);
     }
 }

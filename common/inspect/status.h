@@ -41,6 +41,8 @@ struct status_model {
     double mae; /* NaN where nothing was scored yet */
     double mae_window;
     double mae_served;
+    double log_loss; /* of a binary task, else NaN */
+    double log_loss_served;
     char detector[32];     /* class of its detector of error drift; "" when it has none */
     uint64_t alarms;       /* of error drift, in the life of this generation */
     char alarm_at[32];     /* of the newest: time of the row's outcome on the wire; "" */

@@ -27,6 +27,30 @@ static void write_features(const struct schema *features, struct buf *out)
     buf_byte(out, ']');
 }
 
+void monitor_write_positive(const struct monitor *m, struct buf *out)
+{
+    const struct label_positive *positive = &m->task->positive;
+    struct buf text = BUF_INIT;
+
+    if (positive->type == LABEL_NUMBER)
+        json_write_number(&text, positive->number);
+    else
+        buf_text(&text, positive->type == LABEL_TEXT ? positive->text : "true");
+    text_string(out, buf_str(&text));
+    buf_release(&text);
+}
+
+/* How predictions are judged. */
+static void write_metric(const struct monitor *m, struct buf *out)
+{
+    text_put_string(out, "metric", monitor_metric(m));
+    if (!m->task->is_binary)
+        return;
+    text_put_name(out, "positive");
+    monitor_write_positive(m, out);
+    text_put_number(out, "threshold", m->task->threshold);
+}
+
 static void write_task(const struct monitor *m, struct buf *out)
 {
     const struct task *task = m->task;
@@ -37,7 +61,8 @@ static void write_task(const struct monitor *m, struct buf *out)
     text_put_string(out, "kind", task->kind);
     text_put_string(out, "key", task->key);
     text_put_string(out, "label", task->label);
-    text_put_string(out, "unit", task->monitor.unit);
+    text_put_string(out, "unit", task->is_binary ? "" : task->monitor.unit);
+    write_metric(m, out);
     text_put_name(out, "label_range");
     buf_byte(out, '[');
     text_number(out, task->label_min);
@@ -63,7 +88,7 @@ static void write_task(const struct monitor *m, struct buf *out)
     text_put_string(out, "size", task->monitor.size);
     text_put_name(out, "map");
     if (task->monitor.map_from[0])
-        buf_printf(out, "{\"moves\":%s}", task->monitor.map_moves ? "true" : "false");
+        buf_printf(out, "{\"moves\":%s}", monitor_moves(m) ? "true" : "false");
     else
         buf_text(out, "null");
     buf_byte(out, '}');
@@ -188,6 +213,7 @@ void monitor_write_breakdown(struct monitor *m, struct buf *out)
         .n_models = m->task->n_models,
         .slices = m->slice_name,
         .n_slices = m->n_slices,
+        .is_classes = m->task->is_binary,
         .now_ms = clock_wall_ms(),
     };
     breakdown_write(m->errors, &m->cohorts, &names, out);
@@ -427,10 +453,32 @@ static void csv_latest(const struct monitor *m, struct buf *out)
     }
 }
 
+/* What a score has beside its loss. */
+static void csv_score(const struct monitor *m, size_t model, const struct errors_score *score,
+                      struct buf *out)
+{
+    if (m->task->is_binary) {
+        csv_number(out, m->pr_auc[model]);
+        csv_number(out, score->base_rate);
+        csv_number(out, score->accuracy);
+        csv_number(out, score->precision);
+        csv_number(out, score->recall);
+        csv_number(out, score->f1);
+        csv_number(out, (double)score->alerts);
+    } else {
+        csv_number(out, score->rmse);
+        csv_number(out, score->bias);
+    }
+}
+
 static void csv_models(const struct monitor *m, struct buf *out)
 {
-    buf_text(out,
-             "model,class,version,learned,mae,mae_served,window,window_mae,low,high,rmse,bias\r\n");
+    const char *metric = monitor_metric(m);
+
+    buf_printf(out, "model,class,version,learned,%s,%s_served,window,window_%s,low,high,%s\r\n",
+               metric, metric, metric,
+               m->task->is_binary ? "pr_auc,base_rate,accuracy,precision,recall,f1,alerts"
+                                  : "rmse,bias");
     for (size_t i = 0; i < m->task->n_models; i++) {
         const struct status_model *status = monitor_model_status(m, i);
         struct errors_score score;
@@ -442,14 +490,13 @@ static void csv_models(const struct monitor *m, struct buf *out)
         buf_byte(out, ',');
         csv_text(out, status ? status->version : "");
         csv_number(out, status ? (double)status->learned : (double)NAN);
-        csv_number(out, status ? status->mae : (double)NAN);
-        csv_number(out, status ? status->mae_served : (double)NAN);
+        csv_number(out, monitor_all_rows(m, i));
+        csv_number(out, monitor_all_served(m, i));
         csv_number(out, (double)score.n);
-        csv_number(out, score.mae);
+        csv_number(out, score.loss);
         csv_number(out, score.low);
         csv_number(out, score.high);
-        csv_number(out, score.rmse);
-        csv_number(out, score.bias);
+        csv_score(m, i, &score, out);
         buf_text(out, "\r\n");
     }
 }

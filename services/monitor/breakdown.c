@@ -1,4 +1,4 @@
-/* Errors in bars. Each bar is a mean over its rows with a 95 % interval. */
+/* Losses in bars. Each bar is a mean over its rows with a 95 % interval. */
 #include "monitor/breakdown.h"
 
 #include <math.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "monitor/reliability.h"
 #include "monitor/text.h"
 
 #define HOUR_MS INT64_C(3600000)
@@ -26,17 +27,47 @@ struct bars {
     char (*label)[48];
 };
 
-static void write_mean(const struct errors_mean *m, struct buf *out)
+/* What a bar says of one model. */
+struct cell {
+    struct errors_mean mean;
+    size_t positives, found, alerts; /* of classes; found: positives that were alerts */
+};
+
+static void cell_add(struct cell *cell, const struct errors *e, size_t i, size_t model)
 {
-    double mae = errors_mean_value(m);
-    double half = errors_mean_half(m);
+    double said = errors_at(e, i, model);
+    bool is_positive = errors_row(e, i)->label == 1;
+
+    if (isnan(said))
+        return;
+    errors_mean_add(&cell->mean, errors_loss_at(e, i, model));
+    cell->positives += is_positive;
+    cell->alerts += errors_is_alert(e, said);
+    cell->found += is_positive && errors_is_alert(e, said);
+}
+
+static const char *metric_of(const struct breakdown_names *names)
+{
+    return names->is_classes ? "log_loss" : "mae";
+}
+
+static void write_cell(const struct cell *cell, const struct breakdown_names *names,
+                       struct buf *out)
+{
+    double loss = errors_mean_value(&cell->mean);
+    double half = errors_mean_half(&cell->mean);
 
     text_next(out);
     buf_byte(out, '{');
-    text_put_count(out, "n", m->n);
-    text_put_number(out, "mae", mae);
-    text_put_number(out, "low", mae - half > 0 ? mae - half : isnan(half) ? half : 0);
-    text_put_number(out, "high", mae + half);
+    text_put_count(out, "n", cell->mean.n);
+    text_put_number(out, metric_of(names), loss);
+    text_put_number(out, "low", loss - half > 0 ? loss - half : isnan(half) ? half : 0);
+    text_put_number(out, "high", loss + half);
+    if (names->is_classes) {
+        /* 0 / 0 is NaN */
+        text_put_number(out, "recall", (double)cell->found / (double)cell->positives);
+        text_put_count(out, "alerts", cell->alerts);
+    }
     buf_byte(out, '}');
 }
 
@@ -44,14 +75,13 @@ static void write_bars(const struct errors *e, const struct breakdown_names *nam
                        const struct bars *bars, struct buf *out)
 {
     size_t n = names->n_models;
-    struct errors_mean *mean = mem_zalloc(bars->n * n + 1, sizeof(*mean));
+    struct cell *cell = mem_zalloc(bars->n * n + 1, sizeof(*cell));
 
     for (size_t i = 0; i < errors_kept(e); i++) {
         int at = bars->bar(bars->ctx, errors_row(e, i));
 
         for (size_t k = 0; at >= 0 && k < n; k++)
-            if (!isnan(errors_at(e, i, k)))
-                errors_mean_add(&mean[(size_t)at * n + k], fabs(errors_at(e, i, k)));
+            cell_add(&cell[(size_t)at * n + k], e, i, k);
     }
     buf_text(out, "{\"labels\":[");
     for (size_t i = 0; i < bars->n; i++) {
@@ -65,11 +95,11 @@ static void write_bars(const struct errors *e, const struct breakdown_names *nam
         text_put_name(out, names->models[k]);
         buf_byte(out, '[');
         for (size_t i = 0; i < bars->n; i++)
-            write_mean(&mean[i * n + k], out);
+            write_cell(&cell[i * n + k], names, out);
         buf_byte(out, ']');
     }
     buf_text(out, "}}");
-    free(mean);
+    free(cell);
 }
 
 /* ---- Hours and weekdays ---- */
@@ -339,7 +369,7 @@ void cohorts_predicted(struct cohorts *c, int64_t predicted_ms)
         of->predicted++;
 }
 
-void cohorts_labelled(struct cohorts *c, int64_t predicted_ms, const double *error)
+void cohorts_labelled(struct cohorts *c, int64_t predicted_ms, const double *loss)
 {
     int64_t from_ms;
 
@@ -351,8 +381,8 @@ void cohorts_labelled(struct cohorts *c, int64_t predicted_ms, const double *err
         return;
     of->labelled++;
     for (size_t k = 0; k < c->n_models; k++)
-        if (!isnan(error[k]))
-            errors_mean_add(&of->mean[k], fabs(error[k]));
+        if (!isnan(loss[k]))
+            errors_mean_add(&of->mean[k], loss[k]);
 }
 
 static void write_cohort(const struct cohort *of, const struct breakdown_names *names,
@@ -364,7 +394,7 @@ static void write_cohort(const struct cohort *of, const struct breakdown_names *
     text_put_count(out, "predicted", of->predicted);
     text_put_count(out, "labelled", of->labelled);
     text_put_number(out, "completeness", (double)of->labelled / (double)of->predicted);
-    text_put_name(out, "mae");
+    text_put_name(out, metric_of(names));
     buf_byte(out, '{');
     for (size_t k = 0; k < names->n_models; k++)
         text_put_number(out, names->models[k], errors_mean_value(&of->mean[k]));
@@ -394,13 +424,18 @@ void breakdown_write(const struct errors *e, const struct cohorts *c,
 {
     buf_byte(out, '{');
     text_put_count(out, "rows", errors_kept(e));
-    write_sizes(e, names, out);
+    if (names->is_classes)
+        reliability_write(e, names->models, names->n_models, out);
+    else
+        write_sizes(e, names, out);
     text_put_name(out, "hour");
     write_hours(e, names, out);
     text_put_name(out, "weekday");
     write_weekdays(e, names, out);
-    text_put_name(out, "label");
-    write_deciles(e, names, out);
+    if (!names->is_classes) {
+        text_put_name(out, "label");
+        write_deciles(e, names, out);
+    }
     text_put_name(out, "features");
     buf_byte(out, '{');
     for (size_t i = 0; i < names->n_slices; i++) {

@@ -1,6 +1,7 @@
 /*
  * Errors by their size, by hour, weekday, label, feature and time of
- * prediction: made on demand from the rows that errors.h keeps.
+ * prediction: made on demand from the rows that errors.h keeps. Of two classes
+ * reliability.h stands in place of sizes and labels.
  */
 #ifndef OXBOW_MONITOR_BREAKDOWN_H
 #define OXBOW_MONITOR_BREAKDOWN_H
@@ -33,13 +34,14 @@ void cohorts_release(struct cohorts *c);
 void cohorts_clear(struct cohorts *c);
 void cohorts_predicted(struct cohorts *c, int64_t predicted_ms);
 /* Of a minute that is not kept any more: nothing. */
-void cohorts_labelled(struct cohorts *c, int64_t predicted_ms, const double *error);
+void cohorts_labelled(struct cohorts *c, int64_t predicted_ms, const double *loss);
 
 struct breakdown_names {
     const char *const *models;
     size_t n_models;
     const char *const *slices; /* by index of errors_row.slice */
     size_t n_slices;
+    bool is_classes; /* as the errors are */
     int64_t now_ms;
 };
 

@@ -6,21 +6,26 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "learn/metrics_binary.h"
 
 #define Z95 1.959963984540054 /* of the normal distribution */
 
 /* Running sums over the window; made anew from the rows once a round, so that they cannot drift. */
 struct sums {
-    double n, absolute, squares, signed_;
+    double n, loss, squares;
+    double signed_;        /* of numbers: the errors */
+    double tp, fp, tn, fn; /* of classes: rows, by label and threshold */
 };
 
 struct errors {
     size_t n_models;
     size_t window;
-    size_t size; /* of the ring */
-    uint64_t n;  /* rows ever added */
+    bool is_classes;
+    double threshold; /* of classes */
+    size_t size;      /* of the ring */
+    uint64_t n;       /* rows ever added */
     struct errors_row *row;
-    double *error; /* [size][n_models] */
+    double *said; /* [size][n_models] */
     struct sums *sums;
 };
 
@@ -33,8 +38,17 @@ struct errors *errors_new(size_t n_models, size_t window)
     e->window = window < most ? window : most;
     e->size = e->window > ERRORS_KEPT_MIN ? e->window : ERRORS_KEPT_MIN;
     e->row = mem_zalloc(e->size, sizeof(*e->row));
-    e->error = mem_zalloc(e->size * n_models, sizeof(*e->error));
+    e->said = mem_zalloc(e->size * n_models, sizeof(*e->said));
     e->sums = mem_zalloc(n_models, sizeof(*e->sums));
+    return e;
+}
+
+struct errors *errors_new_classes(size_t n_models, size_t window, double threshold)
+{
+    struct errors *e = errors_new(n_models, window);
+
+    e->is_classes = true;
+    e->threshold = threshold;
     return e;
 }
 
@@ -43,7 +57,7 @@ void errors_free(struct errors *e)
     if (!e)
         return;
     free(e->row);
-    free(e->error);
+    free(e->said);
     free(e->sums);
     free(e);
 }
@@ -59,22 +73,50 @@ size_t errors_window_size(const struct errors *e)
     return e->window;
 }
 
-static const double *errors_of(const struct errors *e, uint64_t n)
+static const double *said_of(const struct errors *e, uint64_t n)
 {
-    return e->error + (n % e->size) * e->n_models;
+    return e->said + (n % e->size) * e->n_models;
+}
+
+double errors_loss(const struct errors *e, double label, double said)
+{
+    if (isnan(said))
+        return said;
+    return e->is_classes ? metrics_log_loss_of(label == 1, said) : fabs(said);
+}
+
+bool errors_is_alert(const struct errors *e, double said)
+{
+    return e->is_classes && said > e->threshold;
+}
+
+static void count_class(const struct errors *e, struct sums *s, double label, double said,
+                        double sign)
+{
+    if (errors_is_alert(e, said))
+        *(label == 1 ? &s->tp : &s->fp) += sign;
+    else
+        *(label == 1 ? &s->fn : &s->tn) += sign;
 }
 
 static void count(struct errors *e, uint64_t n, double sign)
 {
-    const double *error = errors_of(e, n);
+    const double *said = said_of(e, n);
+    double label = e->row[n % e->size].label;
 
     for (size_t i = 0; i < e->n_models; i++) {
-        if (isnan(error[i]))
+        struct sums *s = &e->sums[i];
+
+        if (isnan(said[i]))
             continue;
-        e->sums[i].n += sign;
-        e->sums[i].absolute += sign * fabs(error[i]);
-        e->sums[i].squares += sign * error[i] * error[i];
-        e->sums[i].signed_ += sign * error[i];
+        double loss = errors_loss(e, label, said[i]);
+        s->n += sign;
+        s->loss += sign * loss;
+        s->squares += sign * loss * loss;
+        if (e->is_classes)
+            count_class(e, s, label, said[i], sign);
+        else
+            s->signed_ += sign * said[i];
     }
 }
 
@@ -83,7 +125,7 @@ static uint64_t window_first(const struct errors *e)
     return e->n > e->window ? e->n - e->window : 0;
 }
 
-void errors_add(struct errors *e, const struct errors_row *row, const double *error)
+void errors_add(struct errors *e, const struct errors_row *row, const double *said)
 {
     bool is_full = e->n - window_first(e) == e->window;
 
@@ -91,7 +133,7 @@ void errors_add(struct errors *e, const struct errors_row *row, const double *er
         count(e, e->n - e->window, -1);
     e->row[e->n % e->size] = *row;
     if (e->n_models)
-        memcpy(e->error + (e->n % e->size) * e->n_models, error, e->n_models * sizeof(*error));
+        memcpy(e->said + (e->n % e->size) * e->n_models, said, e->n_models * sizeof(*said));
     count(e, e->n++, 1);
 
     if (e->n % e->window == 0) {
@@ -101,24 +143,77 @@ void errors_add(struct errors *e, const struct errors_row *row, const double *er
     }
 }
 
+static void score_numbers(const struct sums *s, struct errors_score *ret)
+{
+    ret->rmse = sqrt(s->squares > 0 ? s->squares / s->n : 0);
+    ret->bias = s->signed_ / s->n;
+}
+
+static void score_classes(const struct sums *s, struct errors_score *ret)
+{
+    ret->alerts = (size_t)(s->tp + s->fp);
+    ret->base_rate = (s->tp + s->fn) / s->n;
+    ret->accuracy = (s->tp + s->tn) / s->n;
+    ret->precision = s->tp / (s->tp + s->fp); /* 0 / 0 is NaN */
+    ret->recall = s->tp / (s->tp + s->fn);
+    ret->f1 = 2 * s->tp / (2 * s->tp + s->fp + s->fn);
+}
+
 void errors_score(const struct errors *e, size_t model, struct errors_score *ret)
 {
     const struct sums *s = &e->sums[model];
     double nan = (double)NAN;
 
-    *ret = (struct errors_score){
-        .n = (size_t)s->n, .mae = nan, .low = nan, .high = nan, .rmse = nan, .bias = nan};
+    *ret = (struct errors_score){.n = (size_t)s->n,
+                                 .loss = nan,
+                                 .low = nan,
+                                 .high = nan,
+                                 .rmse = nan,
+                                 .bias = nan,
+                                 .base_rate = nan,
+                                 .accuracy = nan,
+                                 .precision = nan,
+                                 .recall = nan,
+                                 .f1 = nan};
     if (s->n < 1)
         return;
-    ret->mae = s->absolute / s->n;
-    ret->rmse = sqrt(s->squares > 0 ? s->squares / s->n : 0);
-    ret->bias = s->signed_ / s->n;
+    ret->loss = s->loss / s->n;
+    if (e->is_classes)
+        score_classes(s, ret);
+    else
+        score_numbers(s, ret);
     if (s->n < 2)
         return;
-    double variance = (s->squares - s->absolute * s->absolute / s->n) / (s->n - 1);
+    double variance = (s->squares - s->loss * s->loss / s->n) / (s->n - 1);
     double half = Z95 * sqrt((variance > 0 ? variance : 0) / s->n);
-    ret->low = ret->mae - half > 0 ? ret->mae - half : 0;
-    ret->high = ret->mae + half;
+    ret->low = ret->loss - half > 0 ? ret->loss - half : 0;
+    ret->high = ret->loss + half;
+}
+
+double errors_pr_auc(const struct errors *e, size_t model)
+{
+    const struct sums *s = &e->sums[model];
+    size_t max = e->window < ERRORS_RANKED_MAX ? e->window : ERRORS_RANKED_MAX;
+    uint64_t first = e->n > max ? e->n - max : 0;
+    struct metrics_ranked ranked;
+    size_t positives = 0;
+
+    if (!e->is_classes || s->n < 2)
+        return (double)NAN;
+    metrics_ranked_init(&ranked, max);
+    for (uint64_t i = first; i < e->n; i++) {
+        bool is_positive = e->row[i % e->size].label == 1;
+        double p = said_of(e, i)[model];
+
+        if (isnan(p))
+            continue;
+        metrics_ranked_update(&ranked, is_positive, p);
+        positives += is_positive;
+    }
+    bool has_both = positives > 0 && positives < ranked.count;
+    double area = has_both ? metrics_ranked_pr_auc(&ranked) : (double)NAN;
+    metrics_ranked_release(&ranked);
+    return area;
 }
 
 /* ---- Rows ---- */
@@ -140,7 +235,12 @@ const struct errors_row *errors_row(const struct errors *e, size_t i)
 
 double errors_at(const struct errors *e, size_t i, size_t model)
 {
-    return errors_of(e, number(e, i))[model];
+    return said_of(e, number(e, i))[model];
+}
+
+double errors_loss_at(const struct errors *e, size_t i, size_t model)
+{
+    return errors_loss(e, errors_row(e, i)->label, errors_at(e, i, model));
 }
 
 /* ---- Keeping ---- */
@@ -151,35 +251,35 @@ void errors_save(const struct errors *e, size_t max, struct buf *out)
 
     for (size_t i = kept > max ? kept - max : 0; i < kept; i++) {
         buf_append(out, errors_row(e, i), sizeof(struct errors_row));
-        buf_append(out, errors_of(e, number(e, i)), e->n_models * sizeof(double));
+        buf_append(out, said_of(e, number(e, i)), e->n_models * sizeof(double));
     }
 }
 
 bool errors_load(struct errors *e, const void *data, size_t len)
 {
     size_t size = sizeof(struct errors_row) + e->n_models * sizeof(double);
-    double *error = mem_zalloc(e->n_models + 1, sizeof(*error));
+    double *said = mem_zalloc(e->n_models + 1, sizeof(*said));
     bool is_good = len % size == 0;
 
     for (size_t at = 0; is_good && at < len; at += size) {
         struct errors_row row;
 
         memcpy(&row, (const char *)data + at, sizeof(row));
-        memcpy(error, (const char *)data + at + sizeof(row), e->n_models * sizeof(*error));
-        errors_add(e, &row, error);
+        memcpy(said, (const char *)data + at + sizeof(row), e->n_models * sizeof(*said));
+        errors_add(e, &row, said);
     }
-    free(error);
+    free(said);
     return is_good;
 }
 
 /* ---- Means ---- */
 
-void errors_mean_add(struct errors_mean *m, double absolute)
+void errors_mean_add(struct errors_mean *m, double loss)
 {
     if (m->n++ == 0)
-        m->first = absolute;
-    m->sum += absolute - m->first;
-    m->squares += (absolute - m->first) * (absolute - m->first);
+        m->first = loss;
+    m->sum += loss - m->first;
+    m->squares += (loss - m->first) * (loss - m->first);
 }
 
 double errors_mean_value(const struct errors_mean *m)

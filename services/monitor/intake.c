@@ -178,12 +178,16 @@ static void score(struct monitor *m, struct request *req, double label, int64_t 
         .label = label,
     };
 
-    for (size_t i = 0; i < m->task->n_models; i++)
+    const double *said = m->task->is_binary ? m->served : m->error;
+
+    for (size_t i = 0; i < m->task->n_models; i++) {
         m->error[i] = m->served[i] - label;
+        m->loss[i] = errors_loss(m->errors, label, said[i]);
+    }
     for (size_t i = 0; i < m->n_slices; i++)
         scored.slice[i] = m->x[m->slice[i]];
-    errors_add(m->errors, &scored, m->error);
-    cohorts_labelled(&m->cohorts, req->predicted_ms, m->error);
+    errors_add(m->errors, &scored, said);
+    cohorts_labelled(&m->cohorts, req->predicted_ms, m->loss);
     req->label = label;
     req->error = m->error[monitor_best(m)];
     add_latest(m, req, m->size_feature >= 0 ? m->x[m->size_feature] : (double)NAN, now_ms);

@@ -68,6 +68,8 @@ static void begin_unknown(struct monitor *m)
         m->event_was_ms[i] = TIME_UNKNOWN;
     m->event_ms = TIME_UNKNOWN;
     m->speed = (double)NAN;
+    for (size_t i = 0; i < m->task->n_models; i++)
+        m->pr_auc[i] = (double)NAN;
     m->counts = (struct counts){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
     snprintf(m->audit.state, sizeof(m->audit.state), "never");
     snprintf(m->audit.text, sizeof(m->audit.text), "not audited yet");
@@ -87,7 +89,10 @@ struct monitor *monitor_new(const struct task *task, int64_t started_ms, struct 
     m->rows = rows;
     pthread_mutex_init(&m->lock, NULL);
     m->requests = requests_new();
-    m->errors = errors_new(task->n_models, (size_t)task->score_window);
+    if (task->is_binary)
+        m->errors = errors_new_classes(task->n_models, (size_t)task->score_window, task->threshold);
+    else
+        m->errors = errors_new(task->n_models, (size_t)task->score_window);
     cohorts_init(&m->cohorts, task->n_models);
     m->watch = watch_new(task);
     m->curves = curves_new();
@@ -95,6 +100,8 @@ struct monitor *monitor_new(const struct task *task, int64_t started_ms, struct 
     m->x = mem_zalloc(schema_size(task->features) + 1, sizeof(*m->x));
     m->served = mem_zalloc(task->n_models + 1, sizeof(*m->served));
     m->error = mem_zalloc(task->n_models + 1, sizeof(*m->error));
+    m->loss = mem_zalloc(task->n_models + 1, sizeof(*m->loss));
+    m->pr_auc = mem_zalloc(task->n_models + 1, sizeof(*m->pr_auc));
     find_features(m);
     begin_unknown(m);
     return m;
@@ -139,6 +146,8 @@ void monitor_free(struct monitor *m)
     free(m->x);
     free(m->served);
     free(m->error);
+    free(m->loss);
+    free(m->pr_auc);
     pthread_mutex_destroy(&m->lock);
     free(m);
 }
@@ -252,7 +261,7 @@ static void put_score(struct buf *out, const struct json_value *scores, const ch
 }
 
 /* The object of one version, without its closing brace. */
-static char *write_version(const struct store_version *v)
+static char *write_version(const struct store_version *v, bool is_binary)
 {
     struct json_value scores = {JSON_NULL, NULL, 0};
     struct buf out = BUF_INIT;
@@ -268,9 +277,14 @@ static char *write_version(const struct store_version *v)
     text_put_count(&out, "position", v->position);
     text_put_string(&out, "parent", v->parent);
     text_put_count(&out, "bytes", v->blob_len);
-    put_score(&out, &scores, "mae");
-    put_score(&out, &scores, "mae_window");
-    put_score(&out, &scores, "mae_served");
+    if (is_binary) {
+        put_score(&out, &scores, "log_loss");
+        put_score(&out, &scores, "log_loss_served");
+    } else {
+        put_score(&out, &scores, "mae");
+        put_score(&out, &scores, "mae_window");
+        put_score(&out, &scores, "mae_served");
+    }
     return buf_detach(&out);
 }
 
@@ -284,7 +298,7 @@ void monitor_versions(struct monitor *m, size_t model, const struct store_versio
         const struct store_version *v = &versions[n - 1 - i];
 
         of.line[i].version = mem_strdup(v->version);
-        of.line[i].json = write_version(v);
+        of.line[i].json = write_version(v, m->task->is_binary);
         if (!newest || v->time_ms > newest->time_ms)
             newest = v;
     }
@@ -396,9 +410,15 @@ void monitor_restore_places(struct monitor *m, const void *data, size_t len)
     pthread_mutex_unlock(&m->lock);
 }
 
-/* What saved errors are of: the names of the models, in order. */
+/* What saved errors are of: the names of the models, in order; with two classes the positive one
+ * before them. */
 static void write_owners(const struct monitor *m, struct buf *out)
 {
+    if (m->task->is_binary) {
+        buf_text(out, "positive ");
+        monitor_write_positive(m, out);
+        buf_byte(out, '\n');
+    }
     for (size_t i = 0; i < m->task->n_models; i++)
         buf_printf(out, "%s\n", m->task->models[i].name);
     for (size_t i = 0; i < m->n_slices; i++)
@@ -471,6 +491,34 @@ size_t monitor_baseline(const struct monitor *m)
 size_t monitor_best(const struct monitor *m)
 {
     return m->verdict_text.len && m->verdict.model < m->task->n_models ? m->verdict.model : 0;
+}
+
+const char *monitor_metric(const struct monitor *m)
+{
+    return m->task->is_binary ? "log_loss" : "mae";
+}
+
+double monitor_all_rows(const struct monitor *m, size_t model)
+{
+    const struct status_model *status = monitor_model_status(m, model);
+
+    if (!status)
+        return (double)NAN;
+    return m->task->is_binary ? status->log_loss : status->mae;
+}
+
+double monitor_all_served(const struct monitor *m, size_t model)
+{
+    const struct status_model *status = monitor_model_status(m, model);
+
+    if (!status)
+        return (double)NAN;
+    return m->task->is_binary ? status->log_loss_served : status->mae_served;
+}
+
+bool monitor_moves(const struct monitor *m)
+{
+    return m->task->monitor.map_moves && !m->task->is_binary;
 }
 
 /* ---- The second ---- */

@@ -107,7 +107,7 @@ struct monitor {
     size_t slice[ERRORS_SLICES_MAX]; /* indexes of those features */
     size_t n_slices;
     int size_feature; /* index; -1: none */
-    double *x, *served, *error;
+    double *x, *served, *error, *loss;
     struct moves started, ended;
     struct latest latest[MONITOR_LATEST]; /* a ring */
     uint64_t n_latest, latest_told;       /* ever; of those, told in a tick */
@@ -146,6 +146,7 @@ struct monitor {
     struct curves *curves;
     struct verdict verdict;
     struct buf verdict_text;
+    double *pr_auc; /* by model, over the window; NaN */
     uint64_t tick_id;
     int64_t tick_ms;
     double speed;                      /* NaN */
@@ -159,7 +160,12 @@ size_t monitor_model_index(const struct monitor *m, const char *name); /* n_mode
 const struct status_model *monitor_model_status(const struct monitor *m,
                                                 size_t model); /* or NULL */
 size_t monitor_baseline(const struct monitor *m);
-size_t monitor_best(const struct monitor *m); /* the model of least error, else the first */
+size_t monitor_best(const struct monitor *m);        /* the model of least loss, else the first */
+const char *monitor_metric(const struct monitor *m); /* the loss: "mae" or "log_loss" */
+/* The model's loss over all rows, as the learner says; NaN. */
+double monitor_all_rows(const struct monitor *m, size_t model);
+double monitor_all_served(const struct monitor *m, size_t model); /* likewise, as served */
+bool monitor_moves(const struct monitor *m); /* a prediction says how long a request is under way */
 int64_t monitor_learned_at(const struct monitor *m, uint64_t seq); /* TIME_UNKNOWN: not yet */
 bool monitor_mark_locked(struct monitor *m, const struct mark *mark);
 
@@ -189,5 +195,8 @@ void monitor_write_moved(const struct moved *moved, bool ended, struct buf *out)
 void monitor_write_latest(const struct monitor *m, const struct latest *latest, struct buf *out);
 void monitor_write_models(const struct monitor *m, struct buf *out);
 void monitor_write_checks(const struct monitor *m, struct buf *out);
+
+/* ---- answers.c ---- */
+void monitor_write_positive(const struct monitor *m, struct buf *out); /* as a JSON string */
 
 #endif

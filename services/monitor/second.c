@@ -250,12 +250,18 @@ void monitor_judge(struct monitor *m)
 {
     size_t n = m->task->n_models;
     struct verdict_model *models = mem_zalloc(n + 1, sizeof(*models));
-    struct verdict_words words = {m->task->monitor.noun, m->task->monitor.unit};
+    bool is_binary = m->task->is_binary;
+    struct verdict_words words = {
+        .noun = m->task->monitor.noun,
+        .unit = is_binary ? NULL : m->task->monitor.unit,
+        .is_classes = is_binary,
+    };
 
     for (size_t i = 0; i < n; i++) {
         models[i].name = m->task->models[i].name;
         models[i].is_baseline = i == monitor_baseline(m);
         errors_score(m->errors, i, &models[i].score);
+        m->pr_auc[i] = errors_pr_auc(m->errors, i);
     }
     buf_clear(&m->verdict_text);
     m->verdict = verdict_make(models, n, &words, &m->verdict_text);
@@ -320,9 +326,11 @@ static void set_models(struct point *p)
         const char *name = m->task->models[i].name;
 
         errors_score(m->errors, i, &score);
-        set(p, score.mae, "mae.%s", name);
+        set(p, score.loss, "%s.%s", monitor_metric(m), name);
         if (i != monitor_baseline(m))
-            set(p, 1 - score.mae / baseline.mae, "skill.%s", name);
+            set(p, 1 - score.loss / baseline.loss, "skill.%s", name);
+        if (m->task->is_binary)
+            set(p, m->pr_auc[i], "pr_auc.%s", name);
     }
 }
 

@@ -70,7 +70,7 @@ static int64_t first_label(const struct monitor *m)
 {
     int64_t first = TIME_UNKNOWN;
 
-    if (!m->task->monitor.map_moves || isnan(m->speed) || m->speed <= 0 ||
+    if (!monitor_moves(m) || isnan(m->speed) || m->speed <= 0 ||
         strcmp(monitor_state(m), "empty") != 0)
         return first;
     for (size_t i = 0; i < MONITOR_MOVING; i++) {
@@ -152,15 +152,26 @@ static void write_sampled(const struct monitor *m, struct buf *out)
     buf_byte(out, '}');
 }
 
-static void write_score(const struct errors_score *s, struct buf *out)
+static void write_score(const struct monitor *m, const struct errors_score *s, double pr_auc,
+                        struct buf *out)
 {
     buf_byte(out, '{');
     text_put_count(out, "n", s->n);
-    text_put_number(out, "mae", s->mae);
+    text_put_number(out, monitor_metric(m), s->loss);
     text_put_number(out, "low", s->low);
     text_put_number(out, "high", s->high);
-    text_put_number(out, "rmse", s->rmse);
-    text_put_number(out, "bias", s->bias);
+    if (m->task->is_binary) {
+        text_put_number(out, "pr_auc", pr_auc);
+        text_put_number(out, "base_rate", s->base_rate);
+        text_put_number(out, "accuracy", s->accuracy);
+        text_put_number(out, "precision", s->precision);
+        text_put_number(out, "recall", s->recall);
+        text_put_number(out, "f1", s->f1);
+        text_put_count(out, "alerts", s->alerts);
+    } else {
+        text_put_number(out, "rmse", s->rmse);
+        text_put_number(out, "bias", s->bias);
+    }
     buf_byte(out, '}');
 }
 
@@ -189,11 +200,12 @@ static void write_model(const struct monitor *m, size_t i, struct buf *out)
     text_put_string(out, "served_version", beat && beat->served[0] ? beat->served : NULL);
     text_put_bool(out, "serving", status->serving);
     text_put_bool(out, "caught_up", status->caught_up);
-    text_put_number(out, "mae", known ? status->mae : (double)NAN);
-    text_put_number(out, "mae_served", known ? status->mae_served : (double)NAN);
+    text_put_number(out, monitor_metric(m), monitor_all_rows(m, i));
+    text_put_number(out, m->task->is_binary ? "log_loss_served" : "mae_served",
+                    monitor_all_served(m, i));
     text_put_name(out, "window");
-    write_score(&score, out);
-    text_put_number(out, "skill", i == monitor_baseline(m) ? 0 : 1 - score.mae / baseline.mae);
+    write_score(m, &score, m->pr_auc[i], out);
+    text_put_number(out, "skill", i == monitor_baseline(m) ? 0 : 1 - score.loss / baseline.loss);
     text_put_number(out, "interval_coverage", (double)NAN);
     buf_byte(out, '}');
 }

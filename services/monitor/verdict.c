@@ -14,7 +14,7 @@ const char *verdict_kind_name(enum verdict_kind kind)
 }
 
 /* "214 s", "0.031": three digits where they say something. */
-static void put_error(struct buf *text, double v, const struct verdict_words *words)
+static void put_number(struct buf *text, double v, const struct verdict_words *words)
 {
     if (fabs(v) >= 100)
         buf_printf(text, "%.0f", v);
@@ -22,6 +22,22 @@ static void put_error(struct buf *text, double v, const struct verdict_words *wo
         buf_printf(text, "%.3g", v);
     if (words->unit)
         buf_printf(text, " %s", words->unit);
+}
+
+/* "214 s off on average", "log loss 0.031". */
+static void put_loss(struct buf *text, double v, const struct verdict_words *words)
+{
+    if (words->is_classes)
+        buf_text(text, "log loss ");
+    put_number(text, v, words);
+    if (!words->is_classes)
+        buf_text(text, " off on average");
+}
+
+/* What the baseline does. */
+static const char *guessing(const struct verdict_words *words)
+{
+    return words->is_classes ? "always saying how often it happens" : "guessing the mean";
 }
 
 static void put_last(struct buf *text, size_t n, const struct verdict_words *words)
@@ -34,12 +50,12 @@ static size_t least(const struct verdict_model *models, size_t n)
     size_t best = n;
 
     for (size_t i = 0; i < n; i++)
-        if (models[i].score.n && (best == n || models[i].score.mae < models[best].score.mae))
+        if (models[i].score.n && (best == n || models[i].score.loss < models[best].score.loss))
             best = i;
     return best;
 }
 
-/* The rival of least error whose interval reaches down to that of `best`; `n`: there is none. */
+/* The rival of least loss whose interval reaches down to that of `best`; `n`: there is none. */
 static size_t rival(const struct verdict_model *models, size_t n, size_t best)
 {
     size_t found = n;
@@ -49,7 +65,8 @@ static size_t rival(const struct verdict_model *models, size_t n, size_t best)
 
         if (i == best || !s->n)
             continue;
-        if (!(s->low > models[best].score.high) && (found == n || s->mae < models[found].score.mae))
+        if (!(s->low > models[best].score.high) &&
+            (found == n || s->loss < models[found].score.loss))
             found = i;
     }
     return found;
@@ -61,12 +78,11 @@ static void say_best(const struct verdict_model *models, size_t n, size_t best,
     const struct errors_score *s = &models[best].score;
 
     buf_printf(text, "%s is best: ", models[best].name);
-    put_error(text, s->mae, words);
-    buf_text(text, " off on average");
+    put_loss(text, s->loss, words);
     for (size_t i = 0; i < n; i++)
-        if (models[i].is_baseline && models[i].score.mae > 0)
-            buf_printf(text, ", %.0f %% better than guessing the mean",
-                       100 * (1 - s->mae / models[i].score.mae));
+        if (models[i].is_baseline && models[i].score.loss > 0)
+            buf_printf(text, ", %.0f %% better than %s", 100 * (1 - s->loss / models[i].score.loss),
+                       guessing(words));
     buf_text(text, " (");
     put_last(text, s->n, words);
     buf_byte(text, ')');
@@ -78,18 +94,19 @@ static void say_none(const struct verdict_model *models, size_t best, size_t oth
     const struct errors_score *s = &models[best].score;
 
     if (models[best].is_baseline) {
-        buf_text(text, "no clear winner: no model is better than guessing the mean, which is ");
-        put_error(text, s->mae, words);
-        buf_text(text, " off on average (");
+        buf_printf(text, "no clear winner: no model is better than %s, which %s ", guessing(words),
+                   words->is_classes ? "has" : "is");
+        put_loss(text, s->loss, words);
+        buf_text(text, " (");
     } else if (models[other].is_baseline) {
         buf_printf(text, "no clear winner: %s (", models[best].name);
-        put_error(text, s->mae, words);
-        buf_text(text, " off on average) is hardly better than guessing the mean (");
+        put_loss(text, s->loss, words);
+        buf_printf(text, ") is hardly better than %s (", guessing(words));
     } else {
         buf_printf(text, "no clear winner: %s (", models[best].name);
-        put_error(text, s->mae, words);
-        buf_printf(text, " off on average) and %s (", models[other].name);
-        put_error(text, models[other].score.mae, words);
+        put_loss(text, s->loss, words);
+        buf_printf(text, ") and %s (", models[other].name);
+        put_number(text, models[other].score.loss, words);
         buf_text(text, ") are too close to call (");
     }
     put_last(text, s->n, words);

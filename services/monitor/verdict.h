@@ -1,5 +1,5 @@
 /*
- * Which model is best now, in a sentence: the one of least windowed error, if
+ * Which model is best now, in a sentence: the one of least windowed loss, if
  * its interval lies clear below those of all others, the baseline's included.
  */
 #ifndef OXBOW_MONITOR_VERDICT_H
@@ -23,11 +23,12 @@ struct verdict_model {
 struct verdict_words {
     const char *noun; /* of a request: "trip" */
     const char *unit; /* of the label; NULL: none */
+    bool is_classes;  /* the loss is log loss */
 };
 
 struct verdict {
     enum verdict_kind kind;
-    size_t model; /* the one of least error, whatever the kind; `n` when none is scored */
+    size_t model; /* the one of least loss, whatever the kind; `n` when none is scored */
 };
 
 /* Appends the sentence to `text`. */

@@ -42,7 +42,7 @@ static void score_again(const double *error, size_t n, struct errors_score *ret)
             spread += (fabs(error[i]) - mean) * (fabs(error[i]) - mean);
     double half = 1.959963984540054 * sqrt(spread / (double)(count - 1) / (double)count);
     *ret = (struct errors_score){.n = count,
-                                 .mae = mean,
+                                 .loss = mean,
                                  .low = fmax(mean - half, 0),
                                  .high = mean + half,
                                  .rmse = sqrt(squares / (double)count),
@@ -75,7 +75,7 @@ static void test_window(void **state)
             errors_score(e, k, &got);
             score_again(&all[k][first], i + 1 - first, &wanted);
             assert_int_equal(got.n, wanted.n);
-            assert_close(got.mae, wanted.mae);
+            assert_close(got.loss, wanted.loss);
             assert_close(got.low, wanted.low);
             assert_close(got.high, wanted.high);
             assert_close(got.rmse, wanted.rmse);
@@ -86,7 +86,7 @@ static void test_window(void **state)
     assert_true(errors_row(e, 7)->label == 7 && errors_at(e, 7, 0) == all[0][7]);
     errors_clear(e);
     errors_score(e, 0, &got);
-    assert_true(got.n == 0 && isnan(got.mae) && errors_kept(e) == 0);
+    assert_true(got.n == 0 && isnan(got.loss) && errors_kept(e) == 0);
     errors_free(e);
 }
 
@@ -103,8 +103,105 @@ static void test_no_residue(void **state)
         errors_add(e, &row, &error);
     }
     errors_score(e, 0, &got);
-    assert_true(got.mae == 0.25 && got.low == 0.25 && got.high == 0.25);
+    assert_true(got.loss == 0.25 && got.low == 0.25 && got.high == 0.25);
     errors_free(e);
+}
+
+/* Of classes: log loss with its interval, and what was found at the threshold, each from the rows
+ * of the window alone. */
+static void classes_again(const double *said, const double *label, size_t n, double threshold,
+                          struct errors_score *ret)
+{
+    double loss[ROWS], tp = 0, fp = 0, tn = 0, fn = 0;
+    size_t count = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(said[i]))
+            continue;
+        double p = fmin(fmax(said[i], 1e-15), 1 - 1e-15);
+        loss[count++] = label[i] == 1 ? -log(p) : -log(1 - p);
+        tp += label[i] == 1 && said[i] > threshold;
+        fn += label[i] == 1 && said[i] <= threshold;
+        fp += label[i] == 0 && said[i] > threshold;
+        tn += label[i] == 0 && said[i] <= threshold;
+    }
+    score_again(loss, count, ret); /* a log loss is its own size */
+    ret->alerts = (size_t)(tp + fp);
+    ret->base_rate = (tp + fn) / (double)count;
+    ret->accuracy = (tp + tn) / (double)count;
+    ret->precision = tp / (tp + fp);
+    ret->recall = tp / (tp + fn);
+    ret->f1 = 2 * ret->precision * ret->recall / (ret->precision + ret->recall);
+}
+
+static void test_classes(void **state)
+{
+    struct errors *e = errors_new_classes(1, WINDOW, 0.7);
+    double said[ROWS], label[ROWS];
+    struct errors_score got, wanted;
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 9);
+    for (size_t i = 0; i < ROWS; i++) {
+        label[i] = rng_random(&rng) < 0.4;
+        double p = (rng_random(&rng) + label[i]) / 2;
+        /* Certain ones too, one of them wrong, some on the threshold, and some not there. */
+        said[i] = i % 50 == 7 ? label[i] : i == 300 ? 1 - label[i] : i % 11 == 3 ? 0.7 : p;
+        if (i % 13 == 5)
+            said[i] = (double)NAN;
+        errors_add(e, &(struct errors_row){.label = label[i]}, &said[i]);
+        if (i < 40)
+            continue;
+        size_t first = i + 1 > WINDOW ? i + 1 - WINDOW : 0;
+        errors_score(e, 0, &got);
+        classes_again(&said[first], &label[first], i + 1 - first, 0.7, &wanted);
+        assert_int_equal(got.n, wanted.n);
+        assert_int_equal(got.alerts, wanted.alerts);
+        assert_close(got.loss, wanted.loss);
+        assert_close(got.low, wanted.low);
+        assert_close(got.high, wanted.high);
+        assert_close(got.base_rate, wanted.base_rate);
+        assert_close(got.accuracy, wanted.accuracy);
+        assert_close(got.precision, wanted.precision);
+        assert_close(got.recall, wanted.recall);
+        assert_close(got.f1, wanted.f1);
+        assert_true(isnan(got.rmse) && isnan(got.bias));
+    }
+    assert_true(errors_at(e, 300, 0) == said[300]);
+    assert_true(errors_loss_at(e, 300, 0) > 34.5 && errors_loss_at(e, 300, 0) < 34.6);
+    errors_free(e);
+}
+
+/* The area under precision over recall, by hand, and of the window alone. */
+static void test_pr_auc(void **state)
+{
+    struct errors *e = errors_new_classes(2, 4, 0.5), *numbers = errors_new(1, 4);
+    const double label[] = {0, 0, 1, 0, 1, 0};
+    const double said[] = {1, 1, 0.9, 0.8, 0.7, 0.1};
+    struct errors_score got;
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        double p[2] = {said[i], (double)NAN};
+
+        errors_add(e, &(struct errors_row){.label = label[i]}, p);
+        errors_add(numbers, &(struct errors_row){.label = label[i]}, p);
+        if (i < 2)
+            assert_true(isnan(errors_pr_auc(e, 0))); /* no positive yet */
+    }
+    /* Of the last four by rank: + - + -. Precision is 1 up to recall 0.5, and 2/3 behind it. */
+    assert_close(errors_pr_auc(e, 0), 0.5 * 1 + 0.5 * 2 / 3);
+    assert_true(isnan(errors_pr_auc(e, 1)) && isnan(errors_pr_auc(numbers, 0)));
+
+    /* Nothing found and nothing to find: not known, rather than 0. */
+    for (size_t i = 0; i < 4; i++)
+        errors_add(e, &(struct errors_row){.label = 0}, (double[]){0.2, 0.2});
+    errors_score(e, 1, &got);
+    assert_true(got.n == 4 && got.alerts == 0 && got.accuracy == 1 && got.base_rate == 0);
+    assert_true(isnan(got.precision) && isnan(got.recall) && isnan(got.f1));
+    errors_free(e);
+    errors_free(numbers);
 }
 
 /* Saved rows give the same scores; those of other models are refused. */
@@ -128,7 +225,7 @@ static void test_keep(void **state)
     for (size_t k = 0; k < 2; k++) {
         errors_score(e, k, &a);
         errors_score(again, k, &b);
-        assert_true(a.n == b.n && a.mae == b.mae && a.bias == b.bias);
+        assert_true(a.n == b.n && a.loss == b.loss && a.bias == b.bias);
     }
     assert_false(errors_load(other, out.data, out.len));
     assert_int_equal(errors_kept(other), 0);
@@ -164,8 +261,8 @@ static void test_mean(void **state)
         errors_mean_add(&m, error[i]);
     }
     score_again(error, 300, &wanted);
-    assert_close(errors_mean_value(&m), wanted.mae);
-    assert_close(errors_mean_half(&m), wanted.high - wanted.mae);
+    assert_close(errors_mean_value(&m), wanted.loss);
+    assert_close(errors_mean_half(&m), wanted.high - wanted.loss);
 }
 
 /* ---- The verdict ---- */
@@ -175,19 +272,26 @@ static struct verdict_model model(const char *name, size_t n, double mae, double
     return (struct verdict_model){
         .name = name,
         .is_baseline = strcmp(name, "baseline") == 0,
-        .score = {.n = n, .mae = mae, .low = mae - half, .high = mae + half}};
+        .score = {.n = n, .loss = mae, .low = mae - half, .high = mae + half}};
+}
+
+static void assert_verdict_of(const struct verdict_words *words, const struct verdict_model *models,
+                              enum verdict_kind kind, const char *wanted)
+{
+    struct buf text = BUF_INIT;
+    struct verdict v = verdict_make(models, 3, words, &text);
+
+    assert_string_equal(buf_str(&text), wanted);
+    assert_int_equal(v.kind, kind);
+    buf_release(&text);
 }
 
 static void assert_verdict(const struct verdict_model *models, enum verdict_kind kind,
                            const char *wanted)
 {
-    struct verdict_words words = {"trip", "s"};
-    struct buf text = BUF_INIT;
-    struct verdict v = verdict_make(models, 3, &words, &text);
+    struct verdict_words words = {.noun = "trip", .unit = "s"};
 
-    assert_string_equal(buf_str(&text), wanted);
-    assert_int_equal(v.kind, kind);
-    buf_release(&text);
+    assert_verdict_of(&words, models, kind, wanted);
 }
 
 static void test_verdict(void **state)
@@ -228,12 +332,54 @@ static void test_verdict(void **state)
                    VERDICT_FEW, "no trip has a label yet");
 }
 
+/* The same of classes, in the words of log loss. */
+static void test_verdict_of_classes(void **state)
+{
+    struct verdict_words words = {.noun = "payment", .is_classes = true};
+
+    (void)state;
+    assert_verdict_of(&words,
+                      (struct verdict_model[]){model("logistic", 1000, 0.0312, 0.001),
+                                               model("tree", 1000, 0.05, 0.001),
+                                               model("baseline", 1000, 0.0538, 0.001)},
+                      VERDICT_BEST,
+                      "logistic is best: log loss 0.0312, 42 % better than always saying how often "
+                      "it happens (last 1000 payments)");
+    assert_verdict_of(&words,
+                      (struct verdict_model[]){model("logistic", 1000, 0.031, 0.01),
+                                               model("tree", 1000, 0.032, 0.01),
+                                               model("baseline", 1000, 0.9, 0.001)},
+                      VERDICT_NONE,
+                      "no clear winner: logistic (log loss 0.031) and tree (0.032) are too close "
+                      "to call (last 1000 payments)");
+    assert_verdict_of(&words,
+                      (struct verdict_model[]){model("logistic", 1000, 0.031, 0.01),
+                                               model("tree", 1000, 0.9, 0.01),
+                                               model("baseline", 1000, 0.032, 0.01)},
+                      VERDICT_NONE,
+                      "no clear winner: logistic (log loss 0.031) is hardly better than always "
+                      "saying how often it happens (last 1000 payments)");
+    assert_verdict_of(&words,
+                      (struct verdict_model[]){model("logistic", 1000, 0.5, 0.01),
+                                               model("tree", 1000, 0.9, 0.01),
+                                               model("baseline", 1000, 0.25, 0.01)},
+                      VERDICT_NONE,
+                      "no clear winner: no model is better than always saying how often it "
+                      "happens, which has log loss 0.25 (last 1000 payments)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_window), cmocka_unit_test(test_no_residue),
-        cmocka_unit_test(test_keep),   cmocka_unit_test(test_bound),
-        cmocka_unit_test(test_mean),   cmocka_unit_test(test_verdict),
+        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_no_residue),
+        cmocka_unit_test(test_keep),
+        cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_mean),
+        cmocka_unit_test(test_verdict),
+        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_pr_auc),
+        cmocka_unit_test(test_verdict_of_classes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
