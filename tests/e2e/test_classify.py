@@ -7,6 +7,8 @@ import shutil
 import signal
 
 from oxbow import ROOT, World, check, main, wait_for
+from page import Page, Stream
+from test_monitor import is_close, rows as rows_of
 
 LONG_S = 600
 MODELS = {
@@ -83,6 +85,100 @@ def test_learns():
         up.stop()
 
 
+def log_loss(rows, model):
+    """As River has it."""
+    losses = []
+    for row in rows:
+        p = min(max(row["predictions"][model]["value"], 1e-15), 1 - 1e-15)
+        losses.append(-math.log(p if row["length"] == "long" else 1 - p))
+    return sum(losses) / len(losses)
+
+
+def pr_auc(rows, model):
+    """The area under precision over recall, a precision being the best at its threshold or below."""
+    said = [(row["predictions"][model]["value"], row["length"] == "long") for row in rows]
+    points = []
+    for threshold in {p for p, _ in said}:
+        alerts = [is_long for p, is_long in said if p >= threshold]
+        points.append((sum(alerts) / sum(is_long for _, is_long in said), len(alerts), sum(alerts) / len(alerts)))
+    points.sort()
+    best = 0
+    for i in reversed(range(len(points))):
+        best = max(best, points[i][2])
+        points[i] = (points[i][0], best)
+    area, before = 0, (0, 1)
+    for point in points:
+        area += (point[0] - before[0]) * (before[1] + point[1]) / 2
+        before = point
+    return area
+
+
+def answered(rows, model):
+    return [row for row in rows if row["predictions"][model]["value"] is not None]
+
+
+def same_window(model, rows):
+    """A model of a tick against the rows of the window that it answered to."""
+    name, window = model["name"], model["window"]
+    longs = sum(row["length"] == "long" for row in rows)
+    alerts = [row for row in rows if row["predictions"][name]["at_threshold"]]
+    hits = sum(row["length"] == "long" for row in alerts)
+    check(0 < longs < len(rows), f"{name}: both labels are among {len(rows)} rows")
+    check(window["n"] == len(rows) and window["alerts"] == len(alerts), (name, window))
+    check(window["low"] < window["log_loss"] < window["high"], (name, window))
+    for member, wanted in (("log_loss", log_loss(rows, name)), ("base_rate", longs / len(rows)),
+                           ("recall", hits / longs), ("pr_auc", pr_auc(rows, name)),
+                           ("precision", hits / len(alerts) if alerts else None)):
+        check(window[member] == wanted or is_close(window[member], wanted), (name, member, wanted, window))
+
+
+def test_watched():
+    """What the monitor says of the window is what the rows of learning-queue give."""
+    with LongTrips("classify-watched", score_window=1200) as world:
+        start = world.up(simulate=("--rate", "400", "--trips", "2000"), monitor=True)
+        page = Page(start)
+        stream = Stream(page)
+        start.wait_line("simulator-1 has finished")
+        world.audit("--settled")
+        every = rows_of(world)
+        newest = every[-1200:]
+        tick = stream.wait(lambda t: t["counts"]["labelled"] == len(every) and t["latest"] == [] and
+                           t["rates"]["requests"] == 0, "the last row")
+        base = log_loss(answered(newest, "baseline"), "baseline")
+        check([m["name"] for m in tick["models"]] == [*MODELS, "baseline"], tick["models"])
+        for model in tick["models"]:
+            rows = answered(newest, model["name"])
+            same_window(model, rows)
+            check(is_close(model["skill"], 1 - log_loss(rows, model["name"]) / base, 1e-4), model)
+            served = log_loss(answered(every, model["name"]), model["name"])
+            check(is_close(model["log_loss_served"], served), (served, model))
+        check("log loss" in tick["verdict"]["text"], tick["verdict"])
+        on_the_page(page, newest)
+
+
+def on_the_page(page, newest):
+    """The snapshot's words, curves and bars."""
+    snapshot = page.snapshot()
+    task = snapshot["task"]
+    check((task["metric"], task["positive"], task["threshold"], task["unit"]) == ("log_loss", "long", 0.7, ""), task)
+    check(len(snapshot["latest"]) == 20, snapshot["latest"])
+    for entry, row in zip(snapshot["latest"], reversed(newest)):
+        check(entry["key"] == row["trip_id"] and entry["label"] == (row["length"] == "long"), entry)
+        check(is_close(entry["values"]["logistic"], row["predictions"]["logistic"]["value"]), entry)
+    version = page.get("api/models/logistic")["versions"][0]
+    check(0 < version["log_loss"] < 1 and version["log_loss_served"] > 0 and "mae" not in version, version)
+    series = page.get("api/history")["series"]
+    check({"log_loss.logistic", "pr_auc.baseline", "skill.passive"} <= set(series), sorted(series))
+    check(not any(name.startswith("mae.") for name in series), sorted(series))
+    bars = page.get("api/breakdown")
+    scores, bins = bars["scores"]["models"]["logistic"], bars["reliability"]["logistic"]
+    check(sum(scores["positive"]) + sum(scores["negative"]) == bars["rows"] >= 1200, scores)
+    check([b["n"] for b in bins] == [p + n for p, n in zip(scores["positive"], scores["negative"])], bins)
+    check(all(b["n"] == 0 or i / 10 - 1e-6 <= b["mean"] <= (i + 1) / 10 + 1e-6 for i, b in enumerate(bins)), bins)
+    check("errors" not in bars and "label" not in bars, sorted(bars))
+    check(any("log_loss" in cohort for cohort in bars["cohorts"]), bars["cohorts"])
+
+
 def test_refused():
     """A regressor in a binary task is refused with what to write, and so is what belongs to a regression."""
     for changes, says in (
@@ -120,4 +216,5 @@ def test_categories():
 
 
 if __name__ == "__main__":
-    main(test_learns, test_refused, test_categories)
+    os.environ["OXBOW_MONITOR_LISTEN"] = "127.0.0.1:0"
+    main(test_learns, test_watched, test_refused, test_categories)
