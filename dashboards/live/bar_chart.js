@@ -37,7 +37,8 @@ const whiskers = {
     id: "whiskers",
     afterDatasetsDraw(chart) {
         const { ctx, scales } = chart;
-        const bars = chart.canvas.card.bars || [];
+        const { figure } = chart.canvas.card.options;
+        const bars = (figure.loss && chart.canvas.card.bars) || [];
         const elements = chart.getDatasetMeta(0).data;
         const area = chart.chartArea;
 
@@ -49,7 +50,7 @@ const whiskers = {
         bars.forEach((b, i) => {
             const box = elements[i];
 
-            if (!box || b.mae === null)
+            if (!box || b[figure.key] === null)
                 return;
             const [low, high] = [b.low, b.high].map((v) => scales.y.getPixelForValue(v));
             const x = Math.round(box.x) + 0.5;
@@ -66,19 +67,17 @@ const whiskers = {
                 }
             }
             ctx.stroke();
-            drawBaseline(ctx, chart, box, i);
+            drawBaseline(ctx, chart, box, chart.canvas.card.baseline?.[i]?.[figure.key]);
         });
         ctx.restore();
     },
 };
 
 /* The baseline's value over the same requests: a short grey line. */
-function drawBaseline(ctx, chart, box, i) {
-    const base = chart.canvas.card.baseline?.[i];
-
-    if (!base || base.mae === null)
+function drawBaseline(ctx, chart, box, base) {
+    if (base === null || base === undefined)
         return;
-    const y = chart.scales.y.getPixelForValue(base.mae);
+    const y = chart.scales.y.getPixelForValue(base);
 
     ctx.strokeStyle = colour("--mb");
     ctx.globalAlpha = 1;
@@ -90,12 +89,19 @@ function drawBaseline(ctx, chart, box, i) {
     ctx.lineWidth = 1;
 }
 
-/* Options, besides ChartCard's: bars() -> {labels, model, bars, baseline} or null, format(v), axis (its title). */
+/* Options, besides ChartCard's: bars() -> {labels, model, bars, baseline} or null, axis (its title), figure: what is
+ * drawn of a bar, {key, name, format(v), tick(v), loss, top, more}. A loss has whiskers and the baseline's mark; top
+ * is the most that the axis shows; more: other figures, for the tip and the table. */
 export class BarChart extends ChartCard {
     constructor(parent, options) {
         options.data = () => this.asRows();
         super(parent, options);
         charts.add(this);
+    }
+
+    remove() {
+        charts.delete(this);
+        super.remove();
     }
 
     drawPlot() {
@@ -110,15 +116,16 @@ export class BarChart extends ChartCard {
         if (!this.chart)
             this.make();
         const fill = colour(look(given.model).variable);
+        const { key, loss, top: most } = this.options.figure;
 
         this.chart.data.labels = given.labels;
         this.chart.data.datasets = [{
-            data: given.bars.map((b) => b.mae), borderColor: fill, borderWidth: 1.5, borderSkipped: false,
+            data: given.bars.map((b) => b[key]), borderColor: fill, borderWidth: 1.5, borderSkipped: false,
             backgroundColor: given.bars.map((b) => (b.n < FEW ? "transparent" : `${fill}66`)),
             maxBarThickness: 36, categoryPercentage: 0.86, barPercentage: 0.9,
         }];
-        this.chart.options.scales.y.max = top([...given.bars.map((b) => (b.n < FEW ? null : b.high)),
-            ...(given.baseline || []).map((b) => (b.n < FEW ? null : b.mae))]);
+        this.chart.options.scales.y.max = most ?? (!loss ? undefined : top([...given.bars.map((b) => (b.n < FEW ? null : b.high)),
+            ...(given.baseline || []).map((b) => (b.n < FEW ? null : b[key]))]));
         this.chart.update("none");
     }
 
@@ -141,7 +148,7 @@ export class BarChart extends ChartCard {
                         grid: { display: false, drawBorder: false },
                         ticks: { font: font(), maxRotation: 0, autoSkipPadding: 10, padding: 2 },
                     },
-                    y: yAxis(number),
+                    y: yAxis(o.figure.tick || number),
                 },
             },
         });
@@ -150,11 +157,12 @@ export class BarChart extends ChartCard {
 
     tell(i) {
         const b = this.bars[i];
-        const base = this.baseline?.[i];
+        const { key, name, format, loss, more = [] } = this.options.figure;
+        const base = loss && this.baseline?.[i]?.[key];
 
-        return [`MAE ${this.options.format(b.mae)} of ${b.n}`,
-            b.low === null ? "" : `95 %: ${this.options.format(b.low)} to ${this.options.format(b.high)}`,
-            base?.mae ? `baseline ${this.options.format(base.mae)}` : ""].filter(Boolean);
+        return [`${name} ${format(b[key])} of ${b.n}`,
+            !loss || b.low === null ? "" : `95 %: ${format(b.low)} to ${format(b.high)}`,
+            base ? `baseline ${format(base)}` : "", ...more.map((f) => `${f.name} ${f.format(b[f.key])}`)].filter(Boolean);
     }
 
     paint() {
@@ -168,13 +176,16 @@ export class BarChart extends ChartCard {
 
     asRows() {
         const given = this.options.bars();
+        const { figure } = this.options;
+        const of = [figure, ...(figure.more || [])].find((f) => f.loss);
+        const rest = [figure, ...(figure.more || [])].filter((f) => !f.loss);
 
         return {
-            heads: [this.options.axis, "requests", "MAE", "95 % low", "95 % high", "baseline MAE"],
+            heads: [this.options.axis, "requests", of.name, "95 % low", "95 % high", `baseline ${of.name}`, ...rest.map((f) => f.name)],
             rows: given ? given.labels.map((l, i) => {
                 const b = given.bars[i];
 
-                return [l, b.n, b.mae, b.low, b.high, given.baseline?.[i]?.mae ?? null];
+                return [l, b.n, b[of.key], b.low, b.high, given.baseline?.[i]?.[of.key] ?? null, ...rest.map((f) => b[f.key])];
             }) : [],
         };
     }
@@ -183,6 +194,11 @@ export class BarChart extends ChartCard {
 /* Options, besides ChartCard's: config() -> {type, data, options of scales...} built anew with each update.
  * For the two charts that are neither bars of one model nor lines over time. */
 export class FreeChart extends ChartCard {
+    remove() {
+        charts.delete(this);
+        super.remove();
+    }
+
     constructor(parent, options) {
         super(parent, options);
         charts.add(this);

@@ -1,10 +1,12 @@
 /* Where the errors are: by sign and size, by hour, true answer, weekday, feature; and by the minute of
- * prediction, with how complete each minute is. Asked for every 15 s, and only while it can be seen. */
+ * prediction, with how complete each minute is. Of a classification: how the probabilities lie, by class, and
+ * what they are worth. Asked for every 15 s, and only while it can be seen. */
 import { BarChart, FreeChart } from "./bar_chart.js";
 import { $, chip, el, put } from "./dom.js";
 import { get } from "./feed.js";
-import { number, percent, time, value } from "./format.js";
-import { isRegression, leader, look, noun, on, store, unit } from "./store.js";
+import { count, number, percent, time, value } from "./format.js";
+import { probabilityCharts } from "./probabilities.js";
+import { METRIC_NAMES, isClassification, leader, look, metric, noun, on, store, unit } from "./store.js";
 
 const EVERY_MS = 15000;
 
@@ -15,8 +17,21 @@ let chosen = null;      // a model that the reader chose
 let charts = [];
 let features = "";
 
-const format = (v) => value(v, unit());
 let shown = null;       // the model of all bars
+let drawn = "recall";   // of a classification: the figure of all bars
+
+const lossFigure = () => ({ key: metric(), name: METRIC_NAMES[metric()], loss: true, format: (v) => value(v, unit()) });
+
+/* Of a classification the reader chooses one, the tips and tables have them all. */
+function figure() {
+    if (!isClassification())
+        return lossFigure();
+    const all = [{ key: "recall", name: "recall", format: (v) => percent(v), tick: (v) => percent(v), top: 1 },
+        { key: "alerts", name: "alerts", format: count }, lossFigure()];
+    const mine = all.find((f) => f.key === drawn);
+
+    return { ...mine, more: all.filter((f) => f !== mine) };
+}
 
 function slice(part) {
     const name = shown;
@@ -73,7 +88,7 @@ function cohorts({ font, colour, yAxis }) {
     if (!list.length)
         return null;
     const lines = store.models.filter((m) => !store.hidden.has(m)).map((m) => ({
-        type: "line", data: list.map((c) => c.mae[m] ?? null), borderColor: colour(look(m).variable), borderDash: look(m).dash,
+        type: "line", data: list.map((c) => c[metric()]?.[m] ?? null), borderColor: colour(look(m).variable), borderDash: look(m).dash,
         borderWidth: 1.75, pointRadius: 0, yAxisID: "y",
     }));
     const bars = { type: "bar", data: list.map((c) => c.completeness), backgroundColor: `${colour("--mb")}40`, yAxisID: "part", categoryPercentage: 0.96, barPercentage: 0.94 };
@@ -96,17 +111,13 @@ function cohorts({ font, colour, yAxis }) {
 // ---- All of them ----
 
 function bar(id, title, def, axis, span, part) {
-    return new BarChart($("breakdown"), { id, title, def, axis, span, height: 190, format, bars: () => slice(part) });
+    return new BarChart($("breakdown"), { id, title, def, axis, span, height: 190, figure: figure(), bars: () => slice(part) });
 }
 
 const titled = (text) => (unit() ? `${text}, ${unit()}` : text);
 
-function build() {
-    const list = Object.keys(data?.features || {});
-
-    for (const chart of charts)
-        chart.root.remove();
-    charts = [
+function errorCharts() {
+    return [
         new FreeChart($("breakdown"), {
             id: "errors", title: titled("Signed errors"), def: "errors", span: "span4", height: 190, config: histogram,
             data: () => ({
@@ -115,40 +126,58 @@ function build() {
             }),
         }),
         bar("by-label", titled(`MAE by ${store.task.label || "true answer"}`), "label", store.task.label || "label", "span4", (d) => d?.label),
-        bar("by-hour", titled("MAE by hour of day"), "hour", "hour", "span4", (d) => d?.hour),
-        bar("by-weekday", titled("MAE by weekday"), "weekday", "weekday", "span4", (d) => d?.weekday),
-        ...list.map((f) => bar(`by-${f}`, titled(`MAE by ${f}`), "feature", f, "span4", (d) => d?.features?.[f])),
+    ];
+}
+
+function build() {
+    const list = Object.keys(data?.features || {});
+    const { name } = figure();
+    const by = (what) => titled(`${name[0].toUpperCase()}${name.slice(1)} by ${what}`);
+
+    for (const chart of charts)
+        chart.remove();
+    charts = [
+        ...(isClassification() ? probabilityCharts($("breakdown"), () => data, () => shown) : errorCharts()),
+        bar("by-hour", by("hour of day"), "hour", "hour", "span4", (d) => d?.hour),
+        bar("by-weekday", by("weekday"), "weekday", "weekday", "span4", (d) => d?.weekday),
+        ...list.map((f) => bar(`by-${f}`, by(f), "feature", f, "span4", (d) => d?.features?.[f])),
         new FreeChart($("breakdown"), {
             id: "cohorts", title: titled("By minute of prediction"), def: "cohorts", span: list.length === 1 ? "span4" : "span8", height: 190, config: cohorts,
             data: () => ({
                 heads: ["from", "predicted", "labelled", "completeness", ...store.models],
-                rows: (data?.cohorts || []).map((c) => [time(c.from_ms), c.predicted, c.labelled, c.completeness, ...store.models.map((m) => c.mae[m] ?? null)]),
+                rows: (data?.cohorts || []).map((c) => [time(c.from_ms), c.predicted, c.labelled, c.completeness, ...store.models.map((m) => c[metric()]?.[m] ?? null)]),
             }),
         }),
     ];
+}
+
+/* Radio buttons in one frame; `show` makes what is written on each. */
+function segments(name, legend, values, checked, show, take) {
+    return el("fieldset", { class: "segments chips" }, el("legend", { class: "sr" }, legend), values.map((v) => el("label", null,
+        el("input", { type: "radio", name, value: v, checked: v === checked, onchange: () => { take(v); drawBreakdown(); } }),
+        el("span", null, show(v)))));
 }
 
 let chooser_key = "";
 
 function chooser() {
     const name = shown;
-    const key = `${store.models.join("\n")} ${name}`;
+    const key = `${store.models.join("\n")} ${name} ${metric()} ${drawn}`;
 
     if (key === chooser_key || !name)
         return;
     chooser_key = key;
-    const had = $("breakdown-model").contains(document.activeElement);
+    const had = $("breakdown-model").contains(document.activeElement) ? document.activeElement.name : null;
 
-    put($("breakdown-model"), el("fieldset", { class: "segments chips" }, el("legend", { class: "sr" }, "Model of the bars"),
-        store.models.map((m) => el("label", null,
-            el("input", { type: "radio", name: "breakdown-model", value: m, checked: m === name, onchange: () => { chosen = m; drawBreakdown(); } }),
-            el("span", null, chip(look(m)), ` ${m}`)))));
+    put($("breakdown-model"), isClassification() ? segments("breakdown-figure", "Figure of the bars", ["recall", "alerts", metric()], drawn,
+        (f) => METRIC_NAMES[f] || f, (f) => { drawn = f; }) : null,
+    segments("breakdown-model", "Model of the bars", store.models, name, (m) => [chip(look(m)), ` ${m}`], (m) => { chosen = m; }));
     if (had)
-        $("breakdown-model").querySelector(":checked").focus();
+        $("breakdown-model").querySelector(`[name="${had}"]:checked`).focus();
 }
 
 async function ask() {
-    if (!seen || document.hidden || store.paused || !isRegression() || performance.now() - asked < EVERY_MS)
+    if (!seen || document.hidden || store.paused || !metric() || performance.now() - asked < EVERY_MS)
         return;
     asked = performance.now();
     try {
@@ -168,10 +197,10 @@ export function startBreakdown() {
 }
 
 export function drawBreakdown() {
-    $("breakdown-section").hidden = !isRegression();
-    if (!store.task || !isRegression())
+    $("breakdown-section").hidden = !metric();
+    if (!store.task || !metric())
         return;
-    const key = [store.task.name, unit(), noun(), ...Object.keys(data?.features || {})].join("\n");
+    const key = [store.task.name, metric(), figure().key, unit(), noun(), ...Object.keys(data?.features || {})].join("\n");
 
     if (key !== features || !charts.length) {
         features = key;

@@ -68,6 +68,14 @@ export class ChartCard {
         parent.append(this.root);
     }
 
+    /* Takes it off the page, for good. */
+    remove() {
+        cards.delete(this);
+        seen.unobserve(this.root);
+        this.chart?.destroy();
+        this.root.remove();
+    }
+
     /* New data: drawn at once when it can be seen, else when it comes into sight. */
     update() {
         this.stale = true;

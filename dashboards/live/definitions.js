@@ -1,4 +1,6 @@
 /* What every number means, in a sentence or two. Shown on hover and on focus. */
+import { isClassification } from "./store.js";
+
 export const DEFINITIONS = {
     live: "How long ago the newest figures came. They come once a second.",
     clock: "The events' own clock, and how many of its seconds pass in one of ours.",
@@ -48,4 +50,45 @@ export const DEFINITIONS = {
     "mae-all": "MAE over all rows, each predicted just before it was learned.",
     "mae-window": "MAE over the newest rows, each predicted just before it was learned.",
     "mae-served": "MAE of the predictions as they were served.",
+    log_loss: "Log loss: the mean of −ln of the probability that was given to what came true, over the newest " +
+        "labelled requests, each with the prediction that was served. 0 is perfect; being sure and wrong costs most.",
+    "log_loss-all": "Log loss over all rows, each predicted just before it was learned.",
+    "log_loss-window": "Log loss over the newest rows, each predicted just before it was learned.",
+    "log_loss-served": "Log loss of the predictions as they were served.",
+    pr_auc: "The area under the curve of precision over recall, all thresholds tried, over the same requests. 100 % " +
+        "ranks every positive one above all others; ranking by chance gives the share of positives, which is " +
+        "about where the baseline lies.",
+    recall: "Of the positive ones, the part that was predicted at or above the threshold: the part that was caught.",
+    precision: "Of those that were predicted at or above the threshold, the part that is positive.",
+    alerts: "How many were predicted at or above the threshold, of the same requests.",
+    probability: "The probability of the positive label that each model gave, as a dot; the best model's is the " +
+        "larger one. The dashed rule is the threshold of the task file: at or above it is an alert. The square is " +
+        "what came true: filled at 1 a positive one, hollow at 0 another.",
+    outcome: "By the best model and the threshold: caught (an alert, and positive), false alarm (an alert, and not), " +
+        "missed (positive, and no alert), quiet (neither).",
+    scores: "How often which probability was given: of the positive ones (filled), and of the others (the dashed " +
+        "line); each adds up to 100 %. The further apart, the better told apart. The upright rule is the threshold.",
+    reliability: "Of the requests that were given about this probability, the part that is positive. On the diagonal " +
+        "a probability means what it says; below it a model is too sure, above it not sure enough.",
 };
+
+/* The same words where predictions are probabilities. */
+const OF_PROBABILITIES = {
+    skill: "1 − log loss / the baseline's log loss. 0 is as good as the baseline, 100 % is perfect, below 0 is worse than it.",
+    baseline: "The model to beat: it always says how often a positive one has happened so far.",
+    interval: "The 95 % interval of the mean log loss: when two models' intervals overlap, neither is called best.",
+    change: "Log loss now against a fifth of the chosen range ago.",
+    hour: "By the hour of day of the request. Whiskers: 95 % interval. Hollow: fewer than 30 requests.",
+    weekday: "By the weekday of the request. Whiskers: 95 % interval. Hollow: fewer than 30 requests.",
+    feature: "By the value of this feature. Whiskers: 95 % interval. Hollow: fewer than 30 requests.",
+    cohorts: "By the minute in which they were predicted: how many have their true answer by now (bars), and the " +
+        "log loss over those. One kind of answer may come back first, so a young cohort can look better, or worse, " +
+        "than it will be.",
+    truth: "The true answer: filled where it is the positive label.",
+    published: "The base and all contributions add up to its log odds, ln(p / (1 − p)).",
+};
+
+/* Of a key; undefined where there is none. */
+export function definition(key) {
+    return (isClassification() && OF_PROBABILITIES[key]) || DEFINITIONS[key];
+}

@@ -1,6 +1,6 @@
 /* Building elements, and the tooltip that defines a number. No section builds HTML out of text: what
  * comes from the stream is only ever set as text. */
-import { DEFINITIONS } from "./definitions.js";
+import { definition } from "./definitions.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -117,7 +117,7 @@ export function startTips() {
         if (target === shown)
             return;
         hide();
-        const text = target && (target.dataset.tip || DEFINITIONS[target.dataset.def]);
+        const text = target && (target.dataset.tip || definition(target.dataset.def));
         if (!text)
             return;
         shown = target;

@@ -3,7 +3,8 @@
 import { $, chip, define, el, put, svg, table } from "./dom.js";
 import { get } from "./feed.js";
 import { NONE, bytes, count, duration, exact, millis, moment, number, signed, time, value, version } from "./format.js";
-import { isRegression, leader, look, noun, store, unit } from "./store.js";
+import { METRIC_NAMES, isClassification, leader, look, metric, noun, store, threshold, unit } from "./store.js";
+import { labelText } from "./probabilities.js";
 import { drawWhy } from "./why.js";
 
 let opener = null;
@@ -53,19 +54,21 @@ function parameters(m) {
 
 function modelBody(m) {
     const now = m.versions[0] || {};
+    const score = metric();
+    const name = METRIC_NAMES[score];
 
     return [
         facts([["class", el("code", null, m.class)], ["learned", count(now.learned), "learned"], ["size", bytes(now.bytes), "bytes"],
-            isRegression() && ["MAE, all", value(now.mae, unit()), "mae-all"], isRegression() && ["MAE, window", value(now.mae_window, unit()), "mae-window"],
-            isRegression() && ["MAE, served", value(now.mae_served, unit()), "mae-served"]]),
-        el("div", { class: "minis" }, isRegression() ? sparkline(m.versions, (v) => v.mae_window, `MAE over the versions${unit() ? `, ${unit()}` : ""}`) : null,
+            ...(score ? [[`${name}, all`, value(now[score], unit()), `${score}-all`], [`${name}, window`, value(now[`${score}_window`], unit()), `${score}-window`],
+                [`${name}, served`, value(now[`${score}_served`], unit()), `${score}-served`]] : [])]),
+        el("div", { class: "minis" }, score ? sparkline(m.versions, (v) => v[`${score}_window`], `${name[0].toUpperCase()}${name.slice(1)} over the versions${unit() ? `, ${unit()}` : ""}`) : null,
             sparkline(m.versions, (v) => v.bytes / 1024, "Size over the versions, KB")),
         block("Pipeline", json("Pipeline, as JSON", m.pipeline)),
         m.parameters ? block("Parameters", json("Parameters, as JSON", parameters(m))) : null,
         m.state ? block("State", json("State, as JSON", m.state)) : null,
-        block("Versions, newest first", table("Versions", ["version", "published", "learned", "size", ...(isRegression() ? ["window", "served"] : []), ""], m.versions.map((v) => [
+        block("Versions, newest first", table("Versions", ["version", "published", "learned", "size", ...(score ? ["window", "served"] : []), ""], m.versions.map((v) => [
             el("code", { title: `${v.version}, from ${v.parent || "nothing"}` }, version(v.version)), time(v.time_ms), count(v.learned), bytes(v.bytes),
-            ...(isRegression() ? [number(v.mae_window), number(v.mae_served)] : []), v.serving ? el("span", { class: "state ok" }, "✓ serving") : "",
+            ...(score ? [number(v[`${score}_window`]), number(v[`${score}_served`])] : []), v.serving ? el("span", { class: "state ok" }, "✓ serving") : "",
         ]))),
     ];
 }
@@ -86,7 +89,7 @@ function timeline(t) {
 
 function predictions(r, choose, chosen) {
     return table("Predictions", ["model", "predicted", "error", "version", ""], Object.entries(r.predictions).map(([name, p]) => [
-        el("span", { class: "with-chip" }, chip(look(name)), ` ${name}`), value(p.value, unit()), signed(p.error, unit()), el("code", { title: p.version }, version(p.version)),
+        el("span", { class: "with-chip" }, chip(look(name)), ` ${name}`), [value(p.value, unit()), isClassification() && p.value >= threshold() ? el("b", null, " alert") : null], signed(p.error, unit()), el("code", { title: p.version }, version(p.version)),
         el("button", { type: "button", class: "quiet why", "aria-pressed": String(name === chosen), "aria-label": `why? ${name}`, onclick: (e) => choose(name, e.target) }, "why?"),
     ]));
 }
@@ -106,7 +109,8 @@ function requestBody(r) {
     if (first)
         drawWhy(place, r.key, first);
     return [
-        facts([[store.task.label || "label", r.label === null ? "not yet known" : value(r.label, unit()), "truth"]]),
+        facts([[store.task.label || "label", r.label === null ? "not yet known" : isClassification() ? labelText(r.label) : value(r.label, unit()), "truth"],
+            isClassification() && ["threshold", number(threshold()), "alerts"]]),
         timeline(r.timeline || {}),
         block("Predictions", predictions(r, choose, first)),
         el("section", null, title, place),

@@ -4,7 +4,7 @@
 import { $, define, el, put, setText } from "./dom.js";
 import { colour } from "./chart_card.js";
 import { count, number } from "./format.js";
-import { leader, model, noun, nouns, on, store, unit } from "./store.js";
+import { isClassification, leader, model, noun, nouns, on, store, unit } from "./store.js";
 
 const MOVING_MAX = 1200;
 const RINGS_MAX = 400;
@@ -165,15 +165,15 @@ function drawBase() {
     view.base_at = performance.now();
 }
 
-/* The radius is the absolute error; the scale is twice the baseline's, so that it stays. */
+/* The radius is the absolute error; the scale is twice the baseline's, so that it stays; 1 of a probability. */
 function radius(error) {
-    const scale = 2 * (model(store.snapshot.baseline)?.window?.mae || 500);
+    const scale = isClassification() ? 1 : 2 * (model(store.snapshot.baseline)?.window?.mae || 500);
 
     return 2 + 11 * Math.sqrt(Math.min(1, Math.abs(error) / scale));
 }
 
 function ringColour(ring) {
-    if (ring.error === null || Math.abs(ring.error) <= SAME * Math.abs(ring.label))
+    if (ring.error === null || Math.abs(ring.error) <= SAME * (isClassification() ? 1 : Math.abs(ring.label)))
         return colour("--even");
     return colour(ring.error > 0 ? "--over" : "--under");
 }
@@ -285,8 +285,9 @@ function legend() {
 
     return el("p", { class: "map-legend" },
         store.task.map.moves ? el("span", null, el("i", { class: "taxi", "aria-hidden": "true" }), define("map", "estimated position")) : null,
-        el("span", null, dot("over"), "less than predicted"), el("span", null, dot("even"), "within 15 %"),
-        el("span", null, dot("under"), "more"),
+        el("span", null, dot("over"), isClassification() ? "likelier said than it was" : "less than predicted"),
+        el("span", null, dot("even"), isClassification() ? "within 0.15" : "within 15 %"),
+        el("span", null, dot("under"), isClassification() ? "less likely" : "more"),
         el("span", { class: "muted" }, "size: the error"));
 }
 

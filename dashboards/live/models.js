@@ -1,7 +1,7 @@
 /* A card for each model. The best has a crown and the word. */
 import { $, chip, define, el, put, setText } from "./dom.js";
 import { bytes, count, duration, number, percent, short, signed, value, version } from "./format.js";
-import { RANGE_S, isRegression, look, store, unit } from "./store.js";
+import { RANGE_S, isClassification, look, loss, metric, store, unit } from "./store.js";
 
 const cards = new Map();
 let order = "";
@@ -15,37 +15,49 @@ function build(name) {
     const c = {
         best: el("span", { class: "best", hidden: true }, el("span", { "aria-hidden": "true" }, "♛ "), "best"),
         note: el("span", { class: "badge", hidden: true }),
-        cls: el("code", { class: "muted" }), mae: el("b", { class: "big num" }), interval: el("span", { class: "muted num" }),
-        change: el("span", { class: "change num" }), skill: text(), bias: text(), version: el("code"), age: text(),
+        cls: el("code", { class: "muted" }), loss: el("b", { class: "big num" }), interval: el("span", { class: "muted num" }),
+        change: el("span", { class: "change num" }), skill: text(), bias: text(), pr_auc: text(), recall: text(), precision: text(), alerts: text(), version: el("code"), age: text(),
         learned: text(), bytes: text(), coverage: text(), bar: el("i"),
     };
 
     c.coverage_row = row("coverage", "coverage", c.coverage);
-    c.error = el("div", { class: "model-error" }, el("div", { class: "big-row" }, define("mae", c.mae), define("change", c.change)), define("interval", c.interval));
-    c.only_regression = [c.error, row("skill", "skill", c.skill), row("bias", "bias", c.bias)];
+    c.error = el("div", { class: "model-error" }, el("div", { class: "big-row" }, define(metric() ?? "mae", c.loss), define("change", c.change)), define("interval", c.interval));
+    c.error.hidden = !metric();
+    const scores = !metric() ? [] : [row("skill", "skill", c.skill), ...(isClassification()
+        ? [row("pr_auc", "PR-AUC", c.pr_auc), row("recall", "recall", c.recall), row("precision", "precision", c.precision), row("alerts", "alerts", c.alerts)]
+        : [row("bias", "bias", c.bias)])];
+
     c.root = el("article", { class: "card model", "data-model": name },
         el("div", { class: "model-head" }, chip(look(name)),
             el("h3", null, el("a", { href: `#/model/${encodeURIComponent(name)}` }, name)), c.best, c.note),
         c.cls, c.error,
-        el("dl", { class: "facts" }, c.only_regression.slice(1), row("learned", "learned", c.learned), row("bytes", "size", c.bytes),
+        el("dl", { class: "facts" }, scores, row("learned", "learned", c.learned), row("bytes", "size", c.bytes),
             c.coverage_row, row("version", "version", c.version), row("age", "age", c.age)),
         el("div", { class: "due", "aria-hidden": "true" }, c.bar));
     return c;
 }
 
-/* MAE now against a fifth of the range ago. */
-function change(name, mae) {
-    const values = store.curve.series[`mae.${name}`] || [];
+/* The score now against a fifth of the range ago. */
+function change(name, now) {
+    const values = store.curve.series[`${metric()}.${name}`] || [];
     const from = store.tick.time_ms - RANGE_S[store.range] * 200;
     const first = values.findIndex((v, i) => v !== null && v !== undefined && store.curve.time[i] >= from);
 
-    return first < 0 || !Number.isFinite(mae) ? null : { by: mae - values[first], over_ms: store.tick.time_ms - store.curve.time[first] };
+    return first < 0 || !Number.isFinite(now) ? null : { by: now - values[first], over_ms: store.tick.time_ms - store.curve.time[first] };
+}
+
+function fillRates(c, w) {
+    setText(c.pr_auc, percent(w?.pr_auc, 1));
+    setText(c.recall, percent(w?.recall));
+    setText(c.precision, percent(w?.precision));
+    setText(c.alerts, count(w?.alerts));
 }
 
 function fill(c, m) {
     const age = m.published_ms ? store.tick.time_ms - m.published_ms : null;
-    const moved = change(m.name, m.window?.mae);
-    const small = moved === null || Math.abs(moved.by) < 0.005 * (m.window?.mae || 1);
+    const score = loss(m);
+    const moved = change(m.name, score);
+    const small = moved === null || Math.abs(moved.by) < 0.005 * (score || 1);
     const best = store.tick.verdict?.kind === "best" && store.tick.verdict.model === m.name;
 
     c.best.hidden = !best;
@@ -55,14 +67,17 @@ function fill(c, m) {
     c.note.hidden = !note;
     setText(c.note, note);
     setText(c.cls, m.class);
-    setText(c.mae, value(m.window?.mae, unit()));
-    setText(c.interval, m.window?.mae === null || !m.window ? "no labels yet"
+    setText(c.loss, value(score, unit()));
+    setText(c.interval, score === null ? "no labels yet"
         : `95 %: ${number(m.window.low)} to ${value(m.window.high, unit())} · ${count(m.window.n)} newest`);
     setText(c.change, moved === null ? "" : small ? "= steady"
         : `${moved.by < 0 ? "▼" : "▲"} ${value(Math.abs(moved.by), unit())} in ${duration(moved.over_ms)}`);
     c.change.dataset.way = small || moved === null ? "" : moved.by < 0 ? "down" : "up";
     setText(c.skill, m.is_baseline ? "0 %" : percent(m.skill));
-    setText(c.bias, signed(m.window?.bias, unit()));
+    if (isClassification())
+        fillRates(c, m.window);
+    else
+        setText(c.bias, signed(m.window?.bias, unit()));
     setText(c.learned, short(m.learned));
     setText(c.bytes, bytes(m.bytes));
     setText(c.version, version(m.served_version || m.version));
@@ -70,8 +85,6 @@ function fill(c, m) {
     setText(c.age, duration(age));
     setText(c.coverage, percent(m.interval_coverage, 1));
     c.coverage_row.hidden = m.interval_coverage === null || m.interval_coverage === undefined;
-    for (const node of c.only_regression)
-        node.hidden = !isRegression();
     c.bar.style.width = `${age === null ? 0 : Math.max(0, Math.min(100, age / 10 / (store.task.refresh_seconds || 30)))}%`;
 }
 
@@ -80,7 +93,7 @@ export function drawModels() {
 
     if (!tick)
         return;
-    const names = store.models.join("\n");
+    const names = [metric(), ...store.models].join("\n");
 
     if (names !== order) {
         order = names;

@@ -15,6 +15,7 @@ export const store = {
     checks: [],
     curve: emptyCurve(),
     latest: [],
+    alerts: [],         // of a classification: the newest that were predicted positive, or are
     marks: [],
     models: [],         // names in their order, the baseline last
     hidden: new Set(),  // models that are off the charts
@@ -82,7 +83,7 @@ function takeTick(tick) {
 function tooMany(models) {
     if (models.length <= SHOWN_MAX)
         return [];
-    return models.filter((m) => !m.is_baseline).sort((a, b) => (a.window?.mae ?? Infinity) - (b.window?.mae ?? Infinity))
+    return models.filter((m) => !m.is_baseline).sort((a, b) => (loss(a) ?? Infinity) - (loss(b) ?? Infinity))
         .slice(SHOWN_MAX - 1).map((m) => m.name);
 }
 
@@ -99,6 +100,16 @@ function addLatest(rows) {
     const have = new Set(store.latest.map((r) => r.key));
 
     store.latest = [...rows.filter((r) => !have.has(r.key)), ...store.latest].slice(0, LATEST_MAX);
+    if (isClassification())
+        addAlerts(rows);
+}
+
+/* Where a positive one is rare, the newest requests are hardly ever worth a look: those that are. */
+function addAlerts(rows) {
+    const have = new Set(store.alerts.map((r) => r.key));
+    const found = rows.filter((r) => !have.has(r.key) && outcome(r, leader()) !== "quiet");
+
+    store.alerts = [...found, ...store.alerts].slice(0, LATEST_MAX);
 }
 
 export function setSnapshot(snapshot) {
@@ -118,6 +129,10 @@ export function setSnapshot(snapshot) {
     if (snapshot.tick) {
         takeTick(snapshot.tick);
     }
+    if (other)
+        store.alerts = [];
+    if (isClassification())
+        addAlerts(store.latest);
     tell("snapshot");
 }
 
@@ -143,7 +158,10 @@ function pointOf(tick) {
     for (const name of ["requests", "predictions", "labels", "learned"])
         values[`rate.${name}`] = tick.rates?.[name];
     for (const m of tick.models) {
-        values[`mae.${m.name}`] = m.window?.mae;
+        if (metric())
+            values[`${metric()}.${m.name}`] = loss(m);
+        if (isClassification())
+            values[`pr_auc.${m.name}`] = m.window?.pr_auc;
         values[`skill.${m.name}`] = m.skill;
     }
     return values;
@@ -239,7 +257,25 @@ export const model = (name) => store.tick?.models.find((m) => m.name === name) ?
 export const noun = () => store.task?.noun || "request";
 export const nouns = () => `${noun()}s`;
 export const unit = () => store.task?.unit || "";
-export const isRegression = () => store.task?.kind === "regression";
+export const isClassification = () => store.task?.kind === "binary_classification" && store.task.metric === "log_loss";
+
+/* What the models' scores are: null where there are none for this kind of task. */
+export const metric = () => (store.task?.kind === "regression" ? "mae" : isClassification() ? "log_loss" : null);
+export const METRIC_NAMES = { mae: "MAE", log_loss: "log loss" };
+
+/* The score by which models are compared, over the window: the less the better. */
+export const loss = (m) => m?.window?.[metric()] ?? null;
+export const threshold = () => store.task?.threshold ?? 0.5;
+
+/* Of a labelled row, by a model: "caught", "false alarm", "missed", or "quiet". */
+export function outcome(row, name) {
+    const p = row.values?.[name];
+
+    if (Number.isFinite(p) && p >= threshold())
+        return row.label ? "caught" : "false alarm";
+    return row.label ? "missed" : "quiet";
+}
+
 export const usesEvents = () => store.axis === "event" && store.curve.event.some((e) => e !== null);
 export const few = () => store.tick?.state === "few";
 
@@ -254,8 +290,8 @@ export function leader() {
     if (led && store.models.includes(led))
         return led;
     const ranked = (store.tick?.models || []).filter((m) => !m.is_baseline)
-        .sort((a, b) => (a.window?.mae ?? Infinity) - (b.window?.mae ?? Infinity));
+        .sort((a, b) => (loss(a) ?? Infinity) - (loss(b) ?? Infinity));
 
-    led = ranked[0]?.window?.mae === undefined ? null : ranked[0].name;
+    led = ranked[0]?.window?.[metric()] === undefined ? null : ranked[0].name;
     return ranked[0]?.name ?? null;
 }

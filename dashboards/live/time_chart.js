@@ -198,6 +198,11 @@ export class TimeChart extends ChartCard {
         charts.add(this);
     }
 
+    remove() {
+        charts.delete(this);
+        super.remove();
+    }
+
     listen() {
         this.plot.addEventListener("pointermove", (e) => this.point(e));
         this.plot.addEventListener("pointerleave", () => readAt(null));

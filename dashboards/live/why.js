@@ -2,7 +2,8 @@
 import { define, el, put, svg, table } from "./dom.js";
 import { get } from "./feed.js";
 import { exact, number, signed, value, version } from "./format.js";
-import { unit } from "./store.js";
+import { labelText } from "./probabilities.js";
+import { isClassification, unit } from "./store.js";
 
 const ROW = 24;
 const MANY = 12; // contributions; the rest is one bar
@@ -20,9 +21,13 @@ function steps(why) {
     return list;
 }
 
+const logOdds = (p) => Math.log(p / (1 - p));
+
 function waterfall(why) {
     const list = steps(why);
-    const all = [why.base, why.prediction, ...list.flatMap((s) => [s.from, s.to]), 0];
+    const odds = why.scale === "log_odds"; // that is what adds up; the prediction is a probability all the same
+    const end = odds ? logOdds(why.prediction) : why.prediction;
+    const all = [why.base, end, ...list.flatMap((s) => [s.from, s.to]), 0];
     const [low, high] = [Math.min(...all), Math.max(...all)];
     const at = (v) => 2 + 96 * ((v - low) / (high - low || 1));
     const bar = (from, to, kind, y) => svg("rect", {
@@ -36,7 +41,8 @@ function waterfall(why) {
         row(why.base_name || "base", value(why.base, unit()), 0, why.base, "base"),
         list.map((s) => row([s.name, s.value === null || s.value === undefined ? null : el("span", { class: "muted", "data-tip": exact(s.value) }, ` = ${typeof s.value === "number" ? number(s.value) : s.value}`)],
             signed(s.to - s.from, unit()), s.from, s.to, s.to >= s.from ? "more" : "less")),
-        row(el("b", null, define("published", "prediction")), el("b", null, value(why.prediction, unit())), 0, why.prediction, "sum"));
+        row(el("b", null, define("published", "prediction")), el("b", null, odds ? signed(end) : value(why.prediction, unit())), 0, end, "sum"),
+        odds ? el("li", { class: "why-note muted" }, `Log odds, which add up; ${signed(end)} of them is a probability of ${number(why.prediction)}.`) : null);
 }
 
 function path(why) {
@@ -47,7 +53,7 @@ function path(why) {
 
 function neighbours(why) {
     return [el("h4", null, "Neighbours"), table("The neighbours", ["", "distance", "true answer", "weight"], why.neighbours.map((n, i) => [
-        `${i + 1}`, number(n.distance), value(n.label, unit()), number(n.weight),
+        `${i + 1}`, number(n.distance), isClassification() ? labelText(n.label) : value(n.label, unit()), number(n.weight),
     ]))];
 }
 

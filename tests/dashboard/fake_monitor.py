@@ -38,6 +38,13 @@ MODELS = [  # name, class, mean error once learned, error at first, seconds to l
     ("nearest-neighbors", "knn_regressor", 243.0, 300.0, 120),
     ("baseline", "mean", 455.0, 470.0, 60),
 ]
+CLASSIFIERS = [  # name, class, log loss once learned, at first, seconds to learn; how well it ranks
+    ("logistic", "logistic_regression", .148, .27, 200, .4),
+    ("naive-bayes", "gaussian_nb", .191, .24, 120, .8),
+    ("passive", "pa_classifier", .236, .33, 160, 1.2),
+    ("baseline", "prior", .287, .3, 60, 0),
+]
+BASE_RATE = .083
 FEATURES = [("passenger_count", "numeric"), ("is_weekend", "boolean"), ("l1_distance", "numeric"),
             ("avg_speed_by_hour", "numeric"), ("hour_cos", "numeric"), ("hour_sin", "numeric")]
 MODELS_MAX = 12  # of more, each tick names the next few
@@ -56,7 +63,9 @@ class Settings:
     down: str = ""              # an instance that is down
     freeze: bool = False        # the clock stands, the stream says the same tick again and again
     fail: str = ""              # every API answer is 503 with this text
-    kind: str = "regression"
+    kind: str = "regression"    # or binary_classification, or another, which has no scores
+    positive: str = "late"      # of a classification
+    threshold: float = .35
     map: bool = True
     noun: str = "trip"
     unit: str = "s"
@@ -81,7 +90,11 @@ class World:
     def __init__(self, settings, warm_s=900, gap=None):
         self.set = settings
         more = [(f"model-{i}", "linear_regression", 300.0 + i, 400.0, 100) for i in range(settings.models - 4)]
-        self.models = MODELS[:-1] + more + MODELS[-1:]
+        self.classifies = settings.kind == "binary_classification"
+        models = [m[:5] for m in CLASSIFIERS] if self.classifies else MODELS
+        self.models = models[:-1] + more + models[-1:]
+        self.best = "logistic" if self.classifies else "decision-tree"
+        self.metric = "log_loss" if self.classifies else "mae"
         self.lock = threading.Condition()
         self.started_ms = int(time.time() * 1000) - warm_s * 1000
         self.t = 0                     # synthetic seconds since the start
@@ -108,21 +121,28 @@ class World:
     def event(self, t):
         return EVENT_START_MS + int(t * 1000 * self.set.speed)
 
-    def mae(self, model, t):
+    def loss(self, model, t):
+        """The mean absolute error, or the log loss."""
         name, _, settled, first, span = next(m for m in self.models if m[0] == model)
         value = settled + (first - settled) * math.exp(-t / span)
+        if self.classifies:
+            value *= 1 + .03 * math.sin(t / 90 + len(name)) + .012 * noise(name, int(t) // 4)
+            return round(value * (1.3 if 520 < t < 600 and name != "baseline" else 1), 5)
         value += 18 * math.sin(t / 90 + len(name)) + 7 * noise(name, int(t) // 4)
         if 520 < t < 600 and name != "baseline":
             value += 130 * math.sin((t - 520) / 80 * math.pi)
         return round(value, 2)
 
     def curves(self, t):
-        base = self.mae("baseline", t)
+        base = self.loss("baseline", t)
         values = {}
         for name, *_ in self.models:
-            mae = self.mae(name, t)
-            values[f"mae.{name}"] = mae
-            values[f"skill.{name}"] = round(1 - mae / base, 4)
+            loss = self.loss(name, t)
+            values[f"{self.metric}.{name}"] = loss
+            values[f"skill.{name}"] = round(1 - loss / base, 4)
+            if self.classifies:
+                values[f"pr_auc.{name}"] = round(max(BASE_RATE, 1 - 1.9 * loss / base + .9) if name != "baseline"
+                                                 else BASE_RATE * (1 + .05 * noise("rate", int(t) // 8)), 4)
         load = self.set.load
         for part, share in (("requests", 1), ("predictions", 1), ("labels", .93), ("learned", .92)):
             values[f"rate.{part}"] = round(load * share * (1 + .08 * noise(part, int(t))), 1)
@@ -149,16 +169,21 @@ class World:
         r = self.random
         a, b = self.place(), self.place()
         distance = abs(a[0] - b[0]) + abs(a[1] - b[1])
-        label = max(60, 180 + distance * 11000 * math.exp(r.gauss(0, .32)))
+        takes = label = max(60, 180 + distance * 11000 * math.exp(r.gauss(0, .32)))
         key = f"t{self.totals['trips']:09d}"
         self.totals["trips"] += 1
         values = {"linear-regression": 260 + distance * 9800 + r.gauss(0, 90),
                   "decision-tree": 190 + distance * 11200 + r.gauss(0, 60),
                   "nearest-neighbors": 210 + distance * 10900 + r.gauss(0, 110),
                   "baseline": 838.2} | {m[0]: 300 + distance * 9000 for m in self.models[3:-1]}
+        if self.classifies:
+            odds = r.gauss(-4.4, 2.4)
+            label = int(r.random() < 1 / (1 + math.exp(-odds)))
+            values = {name: 1 / (1 + math.exp(-odds - r.gauss(0, spread))) if spread else BASE_RATE
+                      for name, *_, spread in CLASSIFIERS}
         trip = {"key": key, "from": a, "to": b, "size": round(distance, 5), "label": round(label, 1),
                 "time_ms": self.wall(self.t) - r.randrange(900), "event_ms": self.event(self.t) - r.randrange(900) * 60,
-                "values": {k: round(v, 2) for k, v in values.items()},
+                "values": {k: round(v, 5 if self.classifies else 2) for k, v in values.items()},
                 "features": {"passenger_count": r.choice([1, 1, 1, 2, 5]), "is_weekend": 0,
                              "l1_distance": round(distance, 6), "avg_speed_by_hour": round(4.1 + r.random(), 4),
                              "hour_cos": .5, "hour_sin": -.866},
@@ -166,7 +191,7 @@ class World:
         self.trips[key] = trip
         while len(self.trips) > 5000:
             self.trips.popitem(last=False)
-        heapq.heappush(self.under_way, (self.event(self.t) / 1000 + label, key))
+        heapq.heappush(self.under_way, (self.event(self.t) / 1000 + takes, key))
         cell = self.cell(a)
         if cell is not None:
             self.cells[cell] += 1
@@ -229,30 +254,55 @@ class World:
     def verdict(self, models):
         if self.set.state in ("starting", "empty"):
             return {"kind": "few", "model": None, "text": ""}
-        if self.set.kind != "regression":
+        if self.set.kind != "regression" and not self.classifies:
             return {"kind": "none", "model": None, "text": "no scores for this kind of task yet"}
         if self.set.state == "few":
             return {"kind": "few", "model": None,
                     "text": f"61 labels so far: too few to name a winner; it takes 100"}
-        best = min((m for m in models if not m["is_baseline"]), key=lambda m: m["window"]["mae"])
+        best = min((m for m in models if not m["is_baseline"]), key=lambda m: m["window"][self.metric])
         if self.set.verdict == "none":
             return {"kind": "none", "model": None,
                     "text": "no clear winner: the intervals of decision-tree and nearest-neighbors overlap"}
+        if self.classifies:
+            return {"kind": "best", "model": best["name"],
+                    "text": f"{best['name']} is best: log loss {best['window']['log_loss']:.3f}, {best['skill'] * 100:.0f} % better "
+                            f"than always saying how often it happens (last 1,000 {self.set.noun}s)"}
         return {"kind": "best", "model": best["name"],
                 "text": f"{best['name']} is best: {best['window']['mae']:.0f} {self.set.unit} off on average, "
                         f"{best['skill'] * 100:.0f} % better than guessing the mean "
                         f"(last 1,000 {self.set.noun}s)"}
 
+    def digits(self):
+        return 4 if self.classifies else 1
+
+    @staticmethod
+    def window(name, n, loss, curves):
+        """Of a classification; nothing but n without labels."""
+        if loss is None:
+            names = ("log_loss", "low", "high", "pr_auc", "base_rate", "accuracy", "precision", "recall", "f1", "alerts")
+            return {"n": n} | dict.fromkeys(names)
+        half = 1.96 * loss * 1.4 / math.sqrt(n)
+        skill = max(0, 1 - loss / .29)
+        positives, alerts = round(n * BASE_RATE), 0 if name == "baseline" else round(n * (.05 + .05 * skill))
+        caught = 0 if name == "baseline" else round(min(positives, alerts) * (.35 + .9 * skill))
+        precision, recall = caught / alerts if alerts else 0, caught / positives
+        return {"n": n, "log_loss": loss, "low": round(loss - half, 4), "high": round(loss + half, 4),
+                "pr_auc": curves[f"pr_auc.{name}"], "base_rate": round(positives / n, 4),
+                "accuracy": round(1 - (alerts + positives - 2 * caught) / n, 4), "precision": round(precision, 4), "recall": round(recall, 4),
+                "f1": round(2 * precision * recall / (precision + recall), 4) if caught else 0, "alerts": alerts}
+
     def model(self, name, cls, curves):
         known = self.set.state in ("running", "few")
-        mae = curves[f"mae.{name}"] if known else None
+        mae = curves[f"{self.metric}.{name}"] if known else None
         n = 1000 if self.set.state == "running" else 61 if known else 0
         position = int(self.totals["labelled"] // 1000 * 1000)
         half = None if mae is None else 1.96 * mae * .9 / math.sqrt(n)
         regression = self.set.kind == "regression"
         window = {"n": n, "mae": mae, "low": mae and round(mae - half, 1), "high": mae and round(mae + half, 1),
                   "rmse": mae and round(mae * 1.5, 1), "bias": mae and round(mae * .08 * noise(name), 1)}
-        if not regression:
+        if self.classifies:
+            window = self.window(name, n, mae, curves)
+        elif not regression:
             mae = None
             window = {"n": n, "mae": None, "low": None, "high": None, "rmse": None, "bias": None}
         return {"name": name, "class": cls, "is_baseline": name == "baseline",
@@ -260,8 +310,9 @@ class World:
                 "learned": int(self.totals["labelled"]), "position": position,
                 "bytes": {"knn_regressor": 71204, "hoeffding_tree_regressor": 348_112}.get(cls, 1312),
                 "published_ms": self.wall(self.t - self.t % 30), "served_version": f"{generation(name)}-{position}",
-                "serving": True, "caught_up": True, "mae": mae and round(mae * .96, 1), "mae_served": mae and round(mae * 1.1, 1),
-                "window": window, "skill": curves[f"skill.{name}"] if known and regression else None,
+                "serving": True, "caught_up": True, self.metric: mae and round(mae * .96, self.digits()),
+                f"{self.metric}_served": mae and round(mae * 1.1, self.digits()),
+                "window": window, "skill": curves[f"skill.{name}"] if known and (regression or self.classifies) else None,
                 "interval_coverage": None}
 
     def tick(self, sample, ended, marks):
@@ -303,10 +354,10 @@ class World:
                       "skew": {"compared": labelled, "differing": 0}},
             "marks": marks,
             "started": [{k: t[k] for k in ("key", "from", "to", "time_ms", "event_ms")} |
-                        {"predicted": t["values"]["decision-tree"]} for t in sample] if s.map else [],
+                        {"predicted": t["values"][self.best]} for t in sample] if s.map else [],
             "started_of": int(s.load) if flows else 0,
             "ended": [{"key": t["key"], "at": t["to"], "label": t["label"],
-                       "error": round(t["values"]["decision-tree"] - t["label"], 1)} for t in ended[:16]] if s.map else [],
+                       "error": round(t["values"][self.best] - t["label"], self.digits())} for t in ended[:16]] if s.map else [],
             "ended_of": int(s.load * .93) if known else 0,
             "latest": [self.latest_row(t) for t in reversed(ended[-10:])],
         }
@@ -315,8 +366,10 @@ class World:
 
     def task(self):
         s = self.set
-        return {"name": "taxi", "kind": s.kind, "key": "trip_id", "label": "duration", "unit": s.unit,
-                "label_range": [30, 10800], "features": [{"name": n, "kind": k} for n, k in FEATURES],
+        kind = {"metric": "log_loss", "positive": s.positive, "threshold": s.threshold} if self.classifies else \
+            {"metric": "mae"} if s.kind == "regression" else {}
+        return {"name": "taxi", "kind": s.kind, **kind, "key": "trip_id", "label": "duration", "unit": "" if self.classifies else s.unit,
+                "label_range": None if self.classifies else [30, 10800], "features": [{"name": n, "kind": k} for n, k in FEATURES],
                 "topics": {"requests": "pick-ups", "outcomes": "drop-offs", "predictions": "predictions"},
                 "bus": "redis", "views": "sqlite", "refresh_seconds": 30, "score_window": 1000, "noun": s.noun,
                 "map": {"moves": True} if s.map else None}
@@ -338,7 +391,7 @@ class World:
                 "baseline": "baseline",
                 "map": {"box": BOX, "width": GRID, "height": GRID, "cells": sorted(self.cells.items()),
                         "moving": [{k: t[k] for k in ("key", "from", "to", "time_ms", "event_ms")} |
-                                   {"predicted": t["values"]["decision-tree"]} for t in moving],
+                                   {"predicted": t["values"][self.best]} for t in moving],
                         "moving_of": int(self.set.load * 12)} if self.set.map else None,
                 "latest": list(self.latest) if self.set.state in ("running", "few") else [],
                 "marks": self.marks,
@@ -368,8 +421,14 @@ class World:
                 rows = 12
             mae = next(m for m in self.models if m[0] == name)[2] * shape(i / max(1, len(labels) - 1)) * (1 + .06 * noise(name, i))
             half = 1.96 * mae * .9 / math.sqrt(max(rows, 1))
+            more = {"recall": None, "alerts": 0} if self.classifies else {}
             if not rows:
-                return {"n": 0, "mae": None, "low": None, "high": None}
+                return {"n": 0, self.metric: None, "low": None, "high": None} | more
+            if self.classifies:
+                alerts = 0 if name == "baseline" else round(rows * .08 * shape(i / max(1, len(labels) - 1)))
+                return {"n": rows, "log_loss": round(mae, 4), "low": round(max(0, mae - half), 4), "high": round(mae + half, 4),
+                        "recall": 0 if name == "baseline" else round(.75 - .1 * shape(i / max(1, len(labels) - 1)) + .08 * noise(name, i), 4),
+                        "alerts": alerts}
             return {"n": rows, "mae": round(mae, 1), "low": round(max(0, mae - half), 1), "high": round(mae + half, 1)}
         return {"labels": labels, "models": {m[0]: [bar(m[0], i) for i in range(len(labels))] for m in self.models}}
 
@@ -377,31 +436,54 @@ class World:
         n = 5000 if self.set.state == "running" else 61 if self.set.state == "few" else 0
         deciles = [30, 240, 330, 420, 520, 640, 780, 950, 1180, 1580, 10800]
         errors = {}
+        if self.classifies:
+            return self.probabilities(n) | {"rows": n}
         for name, _, mae, *_ in self.models:
             errors[name] = [int(n * math.exp(-abs(-1240 + i * 80 + 40 - 60 * noise(name)) / mae) / mae * 40) for i in range(31)]
         return {"error_bounds": [-1200 + i * 80 for i in range(30)], "errors": errors,
-                "hour": self.bars([str(i) for i in range(24)], lambda x: .75 + .5 * math.sin(x * math.pi), n),
-                "weekday": self.bars(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], lambda x: 1.1 - .3 * x, n),
+                **self.slices(n),
                 "label": self.bars([f"{a}–{b}" for a, b in zip(deciles, deciles[1:])], lambda x: .45 + 1.9 * x * x, n),
-                "features": {"is_weekend": self.bars(["0", "1"], lambda x: 1 - .2 * x, n)},
-                "cohorts": [{"from_ms": self.wall(self.t - 60 * (12 - i)), "predicted": int(self.set.load * 60),
+                "cohorts": self.cohorts(n)}
+
+    def slices(self, n):
+        return {"hour": self.bars([str(i) for i in range(24)], lambda x: .75 + .5 * math.sin(x * math.pi), n),
+                "weekday": self.bars(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], lambda x: 1.1 - .3 * x, n),
+                "features": {"is_weekend": self.bars(["0", "1"], lambda x: 1 - .2 * x, n)}}
+
+    def probabilities(self, n):
+        """The breakdown of a classification: counts by tenths of the probability, out of the trips themselves."""
+        scores, reliability = {}, {}
+        rows = [t for t in self.trips.values() if t["ended_ms"] is not None] if n else []
+        for name, *_ in self.models:
+            bins = [[t for t in rows if min(9, int(t["values"][name] * 10)) == i] for i in range(10)]
+            positive = [sum(t["label"] for t in b) for b in bins]
+            scores[name] = {"positive": positive, "negative": [len(b) - p for b, p in zip(bins, positive)]}
+            reliability[name] = [{"n": len(b), "mean": round(sum(t["values"][name] for t in b) / len(b), 4) if b else None,
+                                  "rate": round(p / len(b), 4) if b else None} for b, p in zip(bins, positive)]
+        return {"scores": {"bounds": [round(.1 * i, 1) for i in range(1, 10)], "models": scores}, "reliability": reliability,
+                **self.slices(n), "cohorts": self.cohorts(n)}
+
+    def cohorts(self, n):
+        return [{"from_ms": self.wall(self.t - 60 * (12 - i)), "predicted": int(self.set.load * 60),
                              "labelled": int(self.set.load * 60 * (1 - math.exp(-(12 - i) / 1.6))),
                              "completeness": round(1 - math.exp(-(12 - i) / 1.6), 3),
-                             "mae": {m[0]: round(m[2] * (.72 + .28 * (1 - math.exp(-(12 - i) / 1.6))), 1) for m in self.models}}
-                            for i in range(12)] if n else []}
+                             self.metric: {m[0]: round(m[2] * (.72 + .28 * (1 - math.exp(-(12 - i) / 1.6))), self.digits()) for m in self.models}}
+                            for i in range(12)] if n else []
 
     def model_details(self, name):
         found = next((self.model(n, c, self.curves(self.t)) for n, c, *_ in self.models if n == name), None)
         if not found:
             return None
         versions = []
+        digits, part = self.digits(), .001 if self.classifies else 1
         for i in range(24):
             position = max(0, found["position"] - 1000 * i)
             versions.append({"version": f"{found['generation']}-{position}", "generation": found["generation"],
                              "time_ms": found["published_ms"] - 30000 * i, "learned": position, "position": position,
                              "parent": f"{found['generation']}-{max(0, position - 1000)}", "bytes": max(600, found["bytes"] - 9000 * i),
-                             "mae": round(found["mae"] + i, 1), "mae_window": round(found["window"]["mae"] + 2 * i, 1),
-                             "mae_served": round(found["mae_served"] + i, 1), "serving": i == 0})
+                             self.metric: round(found[self.metric] + i * part, digits),
+                             f"{self.metric}_window": round(found["window"][self.metric] + 2 * i * part, digits),
+                             f"{self.metric}_served": round(found[f"{self.metric}_served"] + i * part, digits), "serving": i == 0})
         return {"name": name, "class": found["class"], "is_baseline": found["is_baseline"],
                 "pipeline": ["standard_scaler", {found["class"]: {"max_depth": 20}}],
                 "parameters": '{"grace_period":200,"max_depth":20,"delta":1e-7}',
@@ -417,7 +499,7 @@ class World:
                 "outcome": {"drop_off_datetime": "2016-01-04T08:12:01.120Z"} if over else None,
                 "features": t["features"], "label": t["label"] if over else None,
                 "predictions": {m: {"value": v, "version": f"{generation(m)}-4000",
-                                    "error": round(v - t["label"], 2) if over else None} for m, v in t["values"].items()},
+                                    "error": round(v - t["label"], 5 if self.classifies else 2) if over else None} for m, v in t["values"].items()},
                 "timeline": {"requested_ms": t["time_ms"], "predicted_ms": t["time_ms"] + 1,
                              "ended_ms": t["ended_ms"], "learned_ms": t["ended_ms"] and t["ended_ms"] + 14}}
 
@@ -430,8 +512,15 @@ class World:
         out = {"available": True, "model": model, "class": cls, "version": version, "prediction": served,
                "served": max(0, served), "base": 838.2, "base_name": "intercept", "contributions": [], "path": None,
                "neighbours": None}
-        if cls == "mean":
-            return {"available": False, "reason": "not available for mean"}
+        if cls in ("mean", "prior"):
+            return {"available": False, "reason": f"not available for {cls}"}
+        if self.classifies:
+            parts = [noise(key, f) for f, _ in FEATURES]
+            parts[2] += math.log(served / (1 - served)) + 2.4 - sum(parts)
+            out |= {"base": -2.4, "scale": "log_odds",
+                    "contributions": [{"name": f, "value": t["features"][f], "scaled": noise(f), "weight": 1.0, "contribution": p}
+                                      for (f, _), p in zip(FEATURES, parts)]}
+            return out
         if cls == "knn_regressor":
             rest = [served * (1 + .2 * noise(key, i)) for i in range(4)]
             labels = rest + [served * 5 - sum(rest)]

@@ -301,11 +301,33 @@ def test_other_tasks(bench):
     check("kg" in page.text(".model") and "Latest orders" == page.text("#latest-title"), page.text("#latest-title"))
     check(not page.js("/taxi|trip/i.test(document.body.innerText.replace('oxbow · taxi', ''))"), "its own words only")
     silent(page)
-    server = bench.serve(kind="binary_classification", map=False, unit="")
+    server = bench.serve(kind="ranking", map=False, unit="")
     page = bench.shown(server)
     check(page.js("document.querySelector('#curves').hidden && document.querySelector('#breakdown-section').hidden"), "no error curves")
     check("NaN" not in page.text("body") and "undefined" not in page.text("body"), "no nonsense")
     silent(page)
+
+
+def test_two_classes(bench):
+    """A classification has log loss, PR-AUC, scores by class and alerts, where a regression has errors."""
+    server = bench.serve(kind="binary_classification", map=False, unit="", noun="order")
+    page = bench.shown(server)
+    text = page.text("body")
+    for words in ("Log loss over time", "PR-AUC over time", "Skill against the baseline", "Probabilities by class",
+                  "What a probability is worth", "Recall by hour of day", "Latest alerts", "threshold"):
+        check(words in text, f"{words!r} is not on the page")
+    for words in ("Error over time", "Signed errors", "MAE", "NaN", "undefined"):
+        check(words not in text, f"{words!r} is on the page")
+    wanted = get(server, "/api/snapshot")["tick"]["models"][0]["window"]["log_loss"]
+    card = page.text(".model")
+    shown = [float(word) for word in card.split() if word.replace(".", "", 1).isdigit()]
+    check(any(abs(v - wanted) < 0.02 for v in shown), f"log loss {wanted}: {card}")
+    check("recall" in card and "precision" in card and "PR-AUC" in card, card)
+    silent(page)
+    phone = bench.page(server, width=390, height=844)
+    phone.wait("document.querySelectorAll('.model').length > 0", "the models' cards")
+    check(phone.js("document.documentElement.scrollWidth <= innerWidth"), "nothing is wider than a phone")
+    silent(phone)
 
 
 def test_many_models(bench):
