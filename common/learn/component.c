@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "learn/classes.h"
+#include "learn/learner_backend.h"
 
 void *component_value(const struct component *component, const struct learn_param *param)
 {
@@ -84,6 +85,46 @@ void component_free(struct component *component)
     }
     free(component->params);
     free(component);
+}
+
+/* A learner that stands for itself, and is no model in a leaf, whose tree sees the features. */
+static const struct component *held_learner(const struct component *component,
+                                            const struct learn_param *param)
+{
+    if (param->type != PARAM_CLASS || !learn_kind_is_learner(param->kind) || !param->may_grow)
+        return NULL;
+    return *(struct component *const *)component_value(component, param);
+}
+
+size_t component_learners(const struct component *component)
+{
+    size_t held = 0;
+    size_t times = 1;
+
+    for (size_t i = 0; i < component->class->n_params; i++) {
+        const struct learn_param *param = &component->class->params[i];
+        const struct component *inner = held_learner(component, param);
+
+        if (inner)
+            held += component_learners(inner);
+        if (param->multiplies)
+            times = (size_t) * (const uint64_t *)component_value(component, param);
+    }
+    return times * (held ? held : 1);
+}
+
+const struct learn_class *component_without_categories(const struct component *component)
+{
+    const struct learn_class *without =
+        component->class->learner->set_kinds ? NULL : component->class;
+
+    for (size_t i = 0; i < component->class->n_params && !without; i++) {
+        const struct component *inner = held_learner(component, &component->class->params[i]);
+
+        if (inner)
+            without = component_without_categories(inner);
+    }
+    return without;
 }
 
 static void write_names(const struct learn_names *names, struct buf *out)

@@ -23,6 +23,13 @@ void component_free(struct component *component);                 /* NULL is fin
 /* Where a parameter's value is. */
 void *component_value(const struct component *component, const struct learn_param *param);
 
+/* How many learners it makes: one, or as many as an ensemble's members make together. */
+#define LEARN_MAX_MEMBERS 1000 /* more are refused where a pipeline is read */
+size_t component_learners(const struct component *component);
+
+/* The class in it that takes no categories though it would see them; NULL when all take them. */
+const struct learn_class *component_without_categories(const struct component *component);
+
 /*
  * Appends the canonical JSON text: {"class":{every parameter, sorted by name}},
  * numbers as short as they can be.

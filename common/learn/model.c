@@ -91,7 +91,8 @@ static int build_stages(struct model *m, struct err *err)
         if (code)
             return code;
     }
-    if (!last->class->learner->set_kinds && refuse_category(m->seen, last->class, err))
+    const struct learn_class *without = component_without_categories(last);
+    if (without && refuse_category(m->seen, without, err))
         return ERR_INVALID;
     m->lrn = learner_new(last, schema_size(m->seen));
     m->is_classifier = last->class->kind == LEARN_CLASSIFIER;

@@ -56,6 +56,7 @@ struct learn_param {
     enum learn_kind kind;       /* CLASS, RATE: what it may name */
     const char *fallback_class; /* CLASS */
     bool may_grow;              /* CLASS: a learner that is not of fixed size is allowed, too */
+    bool multiplies;            /* COUNT: how many there are of each learner in the parameters */
     const char *help;           /* one sentence */
 };
 

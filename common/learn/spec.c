@@ -359,6 +359,10 @@ static int parse_component(const cJSON *json, unsigned kinds, struct path *path,
     wrong = !code && class->check ? class->check(component->params) : NULL;
     if (wrong)
         code = err_set(err, ERR_INVALID, "%s: %s", buf_str(&path->text), wrong);
+    else if (!code && component_learners(component) > LEARN_MAX_MEMBERS)
+        code = err_set(err, ERR_INVALID,
+                       "%s: makes %zu learners, at most %d are allowed; write fewer models",
+                       buf_str(&path->text), component_learners(component), LEARN_MAX_MEMBERS);
     if (code) {
         component_free(component);
         return code;
