@@ -55,4 +55,10 @@ static inline void learner_set_max_bytes(struct learner *lrn, size_t max)
         lrn->ops->set_max_bytes(lrn, max);
 }
 
+static inline void learner_set_schema(struct learner *lrn, const struct schema *schema)
+{
+    if (lrn->ops->set_schema)
+        lrn->ops->set_schema(lrn, schema);
+}
+
 #endif

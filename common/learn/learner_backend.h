@@ -71,6 +71,13 @@ struct learner_ops {
      * of it over a schema that has some is refused.
      */
     void (*set_kinds)(struct learner *lrn, const enum feature_kind *kinds);
+
+    /*
+     * (optional) What the features are called, for classes that draw among them in the order of
+     * their names as River does (schema_sort()). Called once, right after `create` and before
+     * set_kinds; `schema` outlives the learner. A class that holds learners passes it on.
+     */
+    void (*set_schema)(struct learner *lrn, const struct schema *schema);
 };
 
 struct preprocessor {

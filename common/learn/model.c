@@ -37,10 +37,11 @@ static int refuse_category(const struct schema *schema, const struct learn_class
                    schema_name(schema, (size_t)at), class->name);
 }
 
-static void tell_kinds(struct model *m)
+static void tell_features(struct model *m)
 {
     enum feature_kind kinds[SCHEMA_MAX_FEATURES];
 
+    learner_set_schema(m->lrn, m->seen);
     if (first_category(m->seen) < 0)
         return;
     for (size_t i = 0; i < schema_size(m->seen); i++)
@@ -123,7 +124,7 @@ struct model *model_new_from(const char *json, size_t len, const struct schema *
         model_free(m);
         return NULL;
     }
-    tell_kinds(m);
+    tell_features(m);
     model_set_max_bytes(m, MODEL_DEFAULT_MAX_BYTES);
     return m;
 }

@@ -102,6 +102,18 @@ int schema_find(const struct schema *schema, const char *name, size_t len)
     return -1;
 }
 
+void schema_sort(const struct schema *schema, size_t *ret)
+{
+    for (size_t i = 0; i < schema->n; i++) {
+        const char *name = schema->features[i].name;
+        size_t at = i;
+
+        for (; at > 0 && strcmp(schema->features[ret[at - 1]].name, name) > 0; at--)
+            ret[at] = ret[at - 1];
+        ret[at] = i;
+    }
+}
+
 double schema_category(const char *text, size_t len)
 {
     return (double)(XXH64(text, len, 0) & (((uint64_t)1 << 52) - 1));

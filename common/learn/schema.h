@@ -44,6 +44,9 @@ enum feature_kind schema_kind(const struct schema *schema, size_t i);
 /* The index of the feature of that name, or -1. `name` need not be NUL-terminated. */
 int schema_find(const struct schema *schema, const char *name, size_t len);
 
+/* The indices of all features into `ret`, by name: Python's order of sorted(), by code points. */
+void schema_sort(const struct schema *schema, size_t *ret);
+
 /* XXH64 over the ordered names and kinds. */
 uint64_t schema_hash(const struct schema *schema);
 

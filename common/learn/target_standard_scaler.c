@@ -132,6 +132,11 @@ static void target_explain(const struct learner *lrn, const double *x, struct ex
         ex->neighbours[i].label = unscale(t, ex->neighbours[i].label);
 }
 
+static void target_set_schema(struct learner *lrn, const struct schema *schema)
+{
+    learner_set_schema(((struct target *)lrn)->inner, schema);
+}
+
 static const struct learner_ops ops = {
     .create = target_create,
     .free = target_free,
@@ -145,6 +150,7 @@ static const struct learner_ops ops = {
     .inspect = target_inspect,
     .explain = target_explain,
     .set_kinds = NULL,
+    .set_schema = target_set_schema,
 };
 
 static const struct learn_param params[] = {

@@ -50,6 +50,22 @@ static void test_hash(void **state)
     }
 }
 
+/* Sorted as Python's sorted() does it: by code points, of which UTF-8 keeps the order. */
+static void test_sort(void **state)
+{
+    static const char *const names[] = {"b", "\xc3\xa9", "ab", "B", "a", "\xf0\x9f\x9a\x95", "_1"};
+    static const size_t sorted[] = {3, 6, 4, 2, 0, 1, 5};
+    struct schema *schema = schema_new();
+    size_t found[7];
+
+    (void)state;
+    for (size_t i = 0; i < 7; i++)
+        assert_int_equal(schema_add(schema, names[i], FEATURE_NUMERIC, NULL), 0);
+    schema_sort(schema, found);
+    assert_memory_equal(found, sorted, sizeof(sorted));
+    schema_free(schema);
+}
+
 /* Empty, long and repeated names are refused, and one feature too many. */
 static void test_refused(void **state)
 {
@@ -101,9 +117,8 @@ static void test_category(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_hash),
-        cmocka_unit_test(test_category),
+        cmocka_unit_test(test_find),    cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_sort),    cmocka_unit_test(test_category),
         cmocka_unit_test(test_refused),
     };
 
