@@ -45,6 +45,7 @@ void blob_write_f64s(struct buf *out, const double *v, size_t n)
 
 void blob_reader_init(struct blob_reader *in, const void *data, size_t len)
 {
+    in->format = BLOB_FORMAT;
     in->at = data;
     in->end = in->at + len;
     in->failure = NULL;

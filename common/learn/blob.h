@@ -28,12 +28,23 @@ void blob_write_f64s(struct buf *out, const double *v, size_t n);
 
 /* Reading */
 
+/*
+ * The format of what is written. Whoever changes the layout of any state makes it one more, says
+ * at its place in this list what changed, and reads the old layout where `in->format` is less:
+ *
+ *     1   the first
+ */
+#define BLOB_FORMAT        1
+#define BLOB_FORMAT_OLDEST 1 /* that is still read */
+
 struct blob_reader {
+    uint32_t format; /* BLOB_FORMAT of who wrote it */
     const unsigned char *at;
     const unsigned char *end;
     const char *failure; /* NULL, or what was wrong first: a static text */
 };
 
+/* Of BLOB_FORMAT, unless the caller sets another. */
 void blob_reader_init(struct blob_reader *in, const void *data, size_t len);
 
 uint8_t blob_read_u8(struct blob_reader *in);

@@ -175,15 +175,34 @@ static void write_value(const struct component *component, const struct learn_pa
     }
 }
 
-/* The parameter whose name follows `after` in the alphabet; NULL after the last. */
-static const struct learn_param *next_by_name(const struct learn_class *class, const char *after)
+static bool is_default(const struct component *component, const struct learn_param *param)
 {
+    struct component *fresh = component_new(component->class);
+    struct buf ours = BUF_INIT;
+    struct buf theirs = BUF_INIT;
+    bool same;
+
+    write_value(component, param, &ours);
+    write_value(fresh, param, &theirs);
+    same = strcmp(buf_str(&ours), buf_str(&theirs)) == 0;
+    buf_release(&ours);
+    buf_release(&theirs);
+    component_free(fresh);
+    return same;
+}
+
+/* The parameter to write whose name follows `after` in the alphabet; NULL after the last. */
+static const struct learn_param *next_by_name(const struct component *component, const char *after)
+{
+    const struct learn_class *class = component->class;
     const struct learn_param *next = NULL;
 
     for (size_t i = 0; i < class->n_params; i++) {
         const struct learn_param *param = &class->params[i];
 
         if (after && strcmp(param->name, after) <= 0)
+            continue;
+        if (param->late && is_default(component, param))
             continue;
         if (!next || strcmp(param->name, next->name) < 0)
             next = param;
@@ -193,13 +212,13 @@ static const struct learn_param *next_by_name(const struct learn_class *class, c
 
 void component_write(const struct component *component, struct buf *out)
 {
-    const struct learn_param *param = next_by_name(component->class, NULL);
+    const struct learn_param *param = next_by_name(component, NULL);
 
     buf_printf(out, "{\"%s\":{", component->class->name);
     while (param) {
         json_write_name(out, param->name);
         write_value(component, param, out);
-        param = next_by_name(component->class, param->name);
+        param = next_by_name(component, param->name);
         if (param)
             buf_byte(out, ',');
     }

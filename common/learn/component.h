@@ -32,7 +32,7 @@ const struct learn_class *component_without_categories(const struct component *c
 
 /*
  * Appends the canonical JSON text: {"class":{every parameter, sorted by name}},
- * numbers as short as they can be.
+ * numbers as short as they can be. A `late` parameter is left out at its default.
  */
 void component_write(const struct component *component, struct buf *out);
 

@@ -89,7 +89,7 @@ void model_save(const struct model *m, struct buf *out);
 /*
  * Reads what model_save() wrote; the bytes may be anything. Refused, by the name
  * of what is wrong: ERR_TOO_LARGE above `max_bytes` (which also becomes the
- * model's bound), ERR_UNSUPPORTED for another format version, ERR_CONFLICT for
+ * model's bound), ERR_UNSUPPORTED for a format version that is not known, ERR_CONFLICT for
  * another schema, ERR_CORRUPT otherwise.
  */
 struct model *model_load(const void *blob, size_t len, const struct schema *schema,
@@ -117,7 +117,10 @@ static inline bool model_label(double p)
     return p > 0.5;
 }
 
-/* The canonical pipeline: every parameter of every class, sorted by name. Lives with the model. */
+/*
+ * The canonical pipeline: every parameter of every class, sorted by name, but those that came after
+ * their class only where they are not the default. Lives with the model.
+ */
 const char *model_parameters(const struct model *m);
 uint64_t model_parameters_hash(const struct model *m); /* XXH64 of that text */
 

@@ -2,7 +2,7 @@
  * A model as bytes, all little-endian:
  *
  *     8   magic "OXBOWMDL"
- *     4   format version
+ *     4   format of everything behind it, BLOB_FORMAT
  *     4   length of the pipeline's text
  *     8   length of the whole blob
  *     8   hash of the schema
@@ -12,6 +12,15 @@
  *     8   samples skipped
  *     .   the state of each stage, in order
  *     8   XXH64 of all bytes before
+ *
+ * A blob of an older format is read for ever, or as long as BLOB_FORMAT_OLDEST allows:
+ *   - The frame stays as it is here.
+ *   - Who changes the layout of a state raises BLOB_FORMAT (blob.h); a class asks the reader
+ *     for the format, wherever in a model it is.
+ *   - A parameter that a class gets later is marked `late` (registry.h): at its default, which
+ *     has to be what the class did before, the pipeline's text does not have it. So the text,
+ *     its hash and with it the generation of a model are what they were.
+ * tests/unit/learn/test_golden_blobs.c holds blobs of each format to that.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +28,11 @@
 
 #include "learn/model_internal.h"
 
-#define MAGIC          "OXBOWMDL"
-#define MAGIC_LEN      8
-#define FORMAT_VERSION 1
-#define CHECKSUM_LEN   8
-#define MAX_TEXT_LEN   65536 /* of the pipeline */
-#define LENGTH_AT      16    /* where the blob's length is */
+#define MAGIC        "OXBOWMDL"
+#define MAGIC_LEN    8
+#define CHECKSUM_LEN 8
+#define MAX_TEXT_LEN 65536 /* of the pipeline */
+#define LENGTH_AT    16    /* where the blob's length is */
 
 void model_save(const struct model *m, struct buf *out)
 {
@@ -32,7 +40,7 @@ void model_save(const struct model *m, struct buf *out)
     struct buf length = BUF_INIT;
 
     buf_append(out, MAGIC, MAGIC_LEN);
-    blob_write_u32(out, FORMAT_VERSION);
+    blob_write_u32(out, BLOB_FORMAT);
     blob_write_u32(out, (uint32_t)m->parameters.len);
     blob_write_u64(out, 0); /* the length, once it is known */
     blob_write_u64(out, m->schema_hash);
@@ -66,7 +74,7 @@ static int check_frame(struct blob_reader *in, const void *blob, size_t len, siz
                        uint64_t *ret_parameters_hash, struct err *err)
 {
     const void *magic = blob_read_bytes(in, MAGIC_LEN);
-    uint32_t version = blob_read_u32(in);
+    uint32_t format = blob_read_u32(in);
     uint32_t text_len = blob_read_u32(in);
     uint64_t length = blob_read_u64(in);
     uint64_t schema_is = blob_read_u64(in);
@@ -80,10 +88,11 @@ static int check_frame(struct blob_reader *in, const void *blob, size_t len, siz
         return corrupt(err, "it is too short to be one");
     if (memcmp(magic, MAGIC, MAGIC_LEN) != 0)
         return corrupt(err, "it does not begin with \"" MAGIC "\"");
-    if (version != FORMAT_VERSION)
+    if (format < BLOB_FORMAT_OLDEST || format > BLOB_FORMAT)
         return err_set(err, ERR_UNSUPPORTED,
-                       "model blob: format version %u, this program reads version %d",
-                       (unsigned)version, FORMAT_VERSION);
+                       "model blob: format version %u, this program reads versions %d to %d",
+                       (unsigned)format, BLOB_FORMAT_OLDEST, BLOB_FORMAT);
+    in->format = format;
     if (length != len)
         return err_set(err, ERR_CORRUPT, "model blob: it says %llu bytes, but has %zu",
                        (unsigned long long)length, len);

@@ -57,6 +57,8 @@ struct learn_param {
     const char *fallback_class; /* CLASS */
     bool may_grow;              /* CLASS: a learner that is not of fixed size is allowed, too */
     bool multiplies;            /* COUNT: how many there are of each learner in the parameters */
+    bool late;                  /* came after its class: the canonical text has it only when it is
+                                   not the default, which is what the class did before */
     const char *help;           /* one sentence */
 };
 
