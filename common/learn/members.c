@@ -30,6 +30,13 @@ void members_release(struct members *m)
     *m = (struct members){.n = 0};
 }
 
+void members_set_schema(struct members *m, const struct schema *schema)
+{
+    m->schema = schema;
+    for (size_t i = 0; i < m->n; i++)
+        learner_set_schema(m->at[i], schema);
+}
+
 void members_set_kinds(struct members *m, const enum feature_kind *kinds)
 {
     size_t size = m->n_features * sizeof(*kinds);
@@ -93,6 +100,8 @@ struct learner *members_make(const struct members *m)
 {
     struct learner *lrn = learner_new(m->component, m->n_features);
 
+    if (m->schema)
+        learner_set_schema(lrn, m->schema);
     if (m->kinds)
         lrn->ops->set_kinds(lrn, m->kinds);
     if (m->share != SIZE_MAX)

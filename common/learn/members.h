@@ -24,8 +24,9 @@ struct members {
     struct learner **at;
     size_t n;
     size_t n_features;
-    enum feature_kind *kinds; /* NULL: none of the features is a category */
-    size_t share;             /* bytes that each member may take; SIZE_MAX: not bounded yet */
+    const struct schema *schema; /* borrowed: outlives this; NULL: not told yet */
+    enum feature_kind *kinds;    /* NULL: none of the features is a category */
+    size_t share;                /* bytes that each member may take; SIZE_MAX: not bounded yet */
 };
 
 /* Lifecycle */
@@ -36,6 +37,8 @@ void members_init(struct members *m, const struct component *component, size_t n
 void members_release(struct members *m); /* one that is all zero is fine */
 
 /* For the slots of struct learner_ops; what they tell goes for learners made later, too. */
+
+void members_set_schema(struct members *m, const struct schema *schema);
 
 /* `kinds` is copied. That all members take them was checked before (component.h). */
 void members_set_kinds(struct members *m, const enum feature_kind *kinds);
