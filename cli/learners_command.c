@@ -34,6 +34,8 @@ static const char *type_name(const struct learn_param *param)
         return "true or false";
     case PARAM_CHOICE:
         return "one of";
+    case PARAM_AMOUNT:
+        return "share, whole number, or one of";
     case PARAM_NAMES:
         return "list of names";
     case PARAM_RATE:
@@ -44,31 +46,62 @@ static const char *type_name(const struct learn_param *param)
     return learn_kind_name(param->kind);
 }
 
+static void write_scalar(const struct learn_param *param, double value, struct buf *out)
+{
+    if (param->type == PARAM_FLAG)
+        buf_text(out, value != 0 ? "true" : "false");
+    else if (param->type == PARAM_CHOICE)
+        buf_printf(out, "\"%s\"", param->choices[(int)value]);
+    else
+        json_write_number(out, value);
+}
+
+/* A class, with those of its parameters that are not as its own defaults. */
+static void write_default_class(const struct learn_param *param, struct buf *out)
+{
+    const struct learn_class *class = learn_class_find(param->kind, param->fallback_class);
+    const struct learn_value *value = param->fallback_values;
+
+    buf_printf(out, value ? "{\"%s\":{" : "\"%s\"", param->fallback_class);
+    for (const char *between = ""; value && value->name; value++, between = ",") {
+        buf_text(out, between);
+        json_write_name(out, value->name);
+        for (size_t i = 0; i < class->n_params; i++) {
+            if (strcmp(class->params[i].name, value->name) == 0)
+                write_scalar(&class->params[i], value->value, out);
+        }
+    }
+    if (param->fallback_values)
+        buf_text(out, "}}");
+}
+
 static void write_default(const struct learn_param *param, struct buf *out)
 {
     switch (param->type) {
+    case PARAM_NAMES:
+        buf_text(out, "[]");
+        break;
+    case PARAM_CLASS:
+        write_default_class(param, out);
+        break;
+    case PARAM_AMOUNT:
+        if (param->fallback_class)
+            buf_printf(out, "\"%s\"", param->fallback_class);
+        else
+            json_write_number(out, param->fallback);
+        break;
     case PARAM_COUNT:
         if (param->optional) {
             buf_text(out, "null");
             break;
         }
-        json_write_number(out, param->fallback);
+        write_scalar(param, param->fallback, out);
         break;
     case PARAM_REAL:
     case PARAM_RATE:
-        json_write_number(out, param->fallback);
-        break;
-    case PARAM_NAMES:
-        buf_text(out, "[]");
-        break;
     case PARAM_FLAG:
-        buf_text(out, param->fallback != 0 ? "true" : "false");
-        break;
     case PARAM_CHOICE:
-        buf_printf(out, "\"%s\"", param->choices[(int)param->fallback]);
-        break;
-    case PARAM_CLASS:
-        buf_printf(out, "\"%s\"", param->fallback_class);
+        write_scalar(param, param->fallback, out);
         break;
     }
 }
@@ -95,7 +128,7 @@ static void write_param(struct buf *out, const struct learn_param *param)
     write_text(out, "type", type_name(param));
     buf_text(out, ",\"default\":");
     write_default(param, out);
-    if (param->type == PARAM_CHOICE) {
+    if (param->choices) {
         buf_text(out, ",\"choices\":[");
         for (size_t i = 0; param->choices[i]; i++)
             buf_printf(out, "%s\"%s\"", i ? "," : "", param->choices[i]);
@@ -139,11 +172,10 @@ static void print_class(const struct learn_class *class, bool with_params)
         const struct learn_param *param = &class->params[i];
 
         buf_clear(&text);
-        if (param->type == PARAM_CHOICE)
-            for (size_t k = 0; param->choices[k]; k++)
-                buf_printf(&text, "%s%s", k ? ", " : "", param->choices[k]);
-        else
+        if (param->type != PARAM_CHOICE)
             buf_text(&text, type_name(param));
+        for (size_t k = 0; param->choices && param->choices[k]; k++)
+            buf_printf(&text, "%s%s", k ? ", " : text.len ? " " : "", param->choices[k]);
         printf("      %-26s %s", param->name, buf_str(&text));
         buf_clear(&text);
         write_default(param, &text);

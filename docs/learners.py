@@ -103,9 +103,10 @@ def default_of(p):
 
 
 def values_of(p):
-    if "choices" in p:
-        return ", ".join(f"`{c}`" for c in p["choices"])
     text = p["type"]
+    if "choices" in p:
+        listed = ", ".join(f"`{c}`" for c in p["choices"])
+        return listed if text == "one of" else f"{text} {listed}"
     if p.get("min") is not None:
         text += f", {'above' if p['above_min'] else 'from'} {p['min']:g}"
     if p.get("max") is not None and p["max"] < 1e15:

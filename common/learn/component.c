@@ -14,6 +14,47 @@ void *component_value(const struct component *component, const struct learn_para
     return (char *)component->params + param->offset;
 }
 
+static void set_value(const struct component *component, const struct learn_value *from)
+{
+    for (size_t i = 0; i < component->class->n_params; i++) {
+        const struct learn_param *param = &component->class->params[i];
+        void *value = component_value(component, param);
+
+        if (strcmp(param->name, from->name) != 0)
+            continue;
+        if (param->type == PARAM_COUNT)
+            *(uint64_t *)value = (uint64_t)from->value;
+        else if (param->type == PARAM_FLAG)
+            *(bool *)value = from->value != 0;
+        else if (param->type == PARAM_CHOICE)
+            *(int *)value = (int)from->value;
+        else
+            *(double *)value = from->value;
+    }
+}
+
+static struct component *default_class(const struct learn_param *param)
+{
+    struct component *component =
+        component_new(learn_class_find(param->kind, param->fallback_class));
+    const struct learn_value *value = param->fallback_values;
+
+    for (; value && value->name; value++)
+        set_value(component, value);
+    return component;
+}
+
+static struct learn_amount default_amount(const struct learn_param *param)
+{
+    struct learn_amount amount = {.choice = AMOUNT_NUMBER, .number = param->fallback};
+
+    for (int i = 0; param->fallback_class && param->choices[i]; i++) {
+        if (strcmp(param->choices[i], param->fallback_class) == 0)
+            amount.choice = i;
+    }
+    return amount;
+}
+
 static void set_default(const struct component *component, const struct learn_param *param)
 {
     void *value = component_value(component, param);
@@ -31,9 +72,11 @@ static void set_default(const struct component *component, const struct learn_pa
     case PARAM_CHOICE:
         *(int *)value = (int)param->fallback;
         break;
+    case PARAM_AMOUNT:
+        *(struct learn_amount *)value = default_amount(param);
+        break;
     case PARAM_CLASS:
-        *(struct component **)value =
-            component_new(learn_class_find(param->kind, param->fallback_class));
+        *(struct component **)value = default_class(param);
         break;
     case PARAM_NAMES:
         break; /* none */
@@ -138,6 +181,15 @@ static void write_names(const struct learn_names *names, struct buf *out)
     buf_byte(out, ']');
 }
 
+static void write_amount(const struct learn_amount *amount, const struct learn_param *param,
+                         struct buf *out)
+{
+    if (amount->choice == AMOUNT_NUMBER)
+        json_write_number(out, amount->number);
+    else
+        buf_printf(out, "\"%s\"", param->choices[amount->choice]);
+}
+
 static void write_value(const struct component *component, const struct learn_param *param,
                         struct buf *out)
 {
@@ -158,6 +210,9 @@ static void write_value(const struct component *component, const struct learn_pa
         break;
     case PARAM_CHOICE:
         buf_printf(out, "\"%s\"", param->choices[*(const int *)value]);
+        break;
+    case PARAM_AMOUNT:
+        write_amount(value, param, out);
         break;
     case PARAM_NAMES:
         write_names(value, out);

@@ -31,6 +31,7 @@ enum learn_param_type {
     PARAM_COUNT,  /* uint64_t */
     PARAM_FLAG,   /* bool */
     PARAM_CHOICE, /* int, an index of `choices` */
+    PARAM_AMOUNT, /* struct learn_amount: so many, such a share, or one of `choices` */
     PARAM_CLASS,  /* struct component *, of `kind` */
     PARAM_NAMES,  /* struct learn_names; sorted, each once */
     PARAM_RATE,   /* the same, of LEARN_SCHEDULER; a number means "constant" of that rate */
@@ -43,23 +44,37 @@ struct learn_names {
     size_t n;
 };
 
+#define AMOUNT_NUMBER (-1)
+
+struct learn_amount {
+    int choice;    /* an index of `choices`, or AMOUNT_NUMBER */
+    double number; /* up to 1 a share, else a whole number */
+};
+
+/* A parameter of a default class that is not what that class has by default. */
+struct learn_value {
+    const char *name; /* of a REAL, COUNT, FLAG or CHOICE */
+    double value;
+};
+
 struct learn_param {
     const char *name;
     enum learn_param_type type;
     size_t offset;              /* of the value in the class's struct of parameters */
-    double fallback;            /* REAL, COUNT, FLAG, RATE; CHOICE: an index */
-    double min;                 /* REAL, COUNT, RATE */
-    double max;                 /* REAL, COUNT, RATE */
+    double fallback;            /* REAL, COUNT, FLAG, RATE; CHOICE: an index; AMOUNT: a number */
+    double min;                 /* REAL, COUNT, RATE; AMOUNT: the least whole number, above 1 */
+    double max;                 /* REAL, COUNT, RATE, AMOUNT */
     bool above_min;             /* `min` itself is not allowed */
     bool optional;              /* COUNT: null is allowed, and is the default */
-    const char *const *choices; /* CHOICE: ends with NULL */
+    const char *const *choices; /* CHOICE, AMOUNT: ends with NULL */
     enum learn_kind kind;       /* CLASS, RATE: what it may name */
-    const char *fallback_class; /* CLASS */
-    bool may_grow;              /* CLASS: a learner that is not of fixed size is allowed, too */
-    bool multiplies;            /* COUNT: how many there are of each learner in the parameters */
-    bool late;                  /* came after its class: the canonical text has it only when it is
-                                   not the default, which is what the class did before */
-    const char *help;           /* one sentence */
+    const char *fallback_class; /* CLASS; AMOUNT: the choice, NULL for the number `fallback` */
+    const struct learn_value *fallback_values; /* CLASS: ends with a name of NULL; NULL: none */
+    bool may_grow;    /* CLASS: a learner that is not of fixed size is allowed, too */
+    bool multiplies;  /* COUNT: how many there are of each learner in the parameters */
+    bool late;        /* came after its class: the canonical text has it only when it is not the
+                         default, which is what the class did before */
+    const char *help; /* one sentence */
 };
 
 struct learn_class {

@@ -166,6 +166,41 @@ static int parse_choice(const cJSON *json, const struct learn_param *param, int 
     return code;
 }
 
+static bool is_amount(const struct learn_param *param, double v)
+{
+    return v > 0 && (v <= 1 || (v == floor(v) && v >= param->min && v <= param->max));
+}
+
+static int parse_amount(const cJSON *json, const struct learn_param *param,
+                        struct learn_amount *value, const struct path *path, struct err *err)
+{
+    struct buf known = BUF_INIT;
+    char least[NUM_TEXT_MAX];
+    char most[NUM_TEXT_MAX];
+    int code;
+
+    if (cJSON_IsNumber(json) && is_amount(param, json->valuedouble)) {
+        *value = (struct learn_amount){AMOUNT_NUMBER, json->valuedouble};
+        return 0;
+    }
+    for (int i = 0; param->choices[i]; i++) {
+        if (cJSON_IsString(json) && strcmp(json->valuestring, param->choices[i]) == 0) {
+            *value = (struct learn_amount){i, 0};
+            buf_release(&known);
+            return 0;
+        }
+        buf_printf(&known, ", \"%s\"", param->choices[i]);
+    }
+    num_format(param->min, least);
+    num_format(param->max, most);
+    code = err_set(err, ERR_INVALID,
+                   "%s: write a share above 0 and at most 1, a whole number from %s to %s, or one "
+                   "of%s",
+                   buf_str(&path->text), least, most, buf_str(&known) + 1);
+    buf_release(&known);
+    return code;
+}
+
 static int parse_component(const cJSON *json, unsigned kinds, struct path *path,
                            struct component **ret, struct err *err);
 
@@ -252,6 +287,8 @@ static int parse_value(const cJSON *json, const struct learn_param *param, void 
         return 0;
     case PARAM_CHOICE:
         return parse_choice(json, param, value, path, err);
+    case PARAM_AMOUNT:
+        return parse_amount(json, param, value, path, err);
     case PARAM_NAMES:
         return parse_names(json, value, path, err);
     case PARAM_RATE:
