@@ -89,10 +89,9 @@ def traces(classes):
     known = {c["name"] for c in classes}
     choices = {p["name"] for c in classes for p in c["parameters"] if "choices" in p}
     count = {}
-    found = json.loads((GOLDEN / "traces.json").read_text())
-    lists = [found["traces"] if isinstance(found, dict) else found]
-    lists.append(json.loads((GOLDEN / "families.json").read_text())["traces"])
-    for trace in (t for part in lists for t in part):
+    files = [json.loads(path.read_text()) for path in sorted(GOLDEN.glob("*.json"))]
+    lists = [found["traces"] for found in files if isinstance(found, dict) and "traces" in found]
+    for trace in (t for part in lists for t in part if "pipeline" in t):
         for name in classes_of(trace["pipeline"], known, choices):
             count[name] = count.get(name, 0) + 1
     return count

@@ -28,6 +28,7 @@ struct knn_params {
     uint64_t window_size;
     int aggregation_method; /* of the regressor: enum aggregation */
     bool weighted;          /* of the classifier */
+    bool softmax;           /* of the classifier */
 };
 
 struct knn {
@@ -41,6 +42,7 @@ struct knn {
     float *rough;                    /* cap * n */
     double *y;                       /* cap */
     double norm2[2];                 /* largest squared norm: of this lap's rows, of the last's */
+    bool learned[2];                 /* labels that the classifier has ever learned */
 };
 
 struct neighbor {

@@ -259,6 +259,7 @@ static void resize(struct knn *knn, size_t window)
     size_t keep = old.count < window ? old.count : window;
 
     *knn = (struct knn){.base = old.base, .params = old.params, .window = window};
+    memcpy(knn->learned, old.learned, sizeof(knn->learned));
     for (size_t i = old.count - keep; i < old.count; i++) {
         size_t row = knn_row_of_age(&old, i);
 

@@ -220,28 +220,29 @@ def record(family, name, pipeline, model, weighted, rows):
         model.learn_one(x, y, **({"w": w} if weighted else {}))
     print(f"{family:14} {name:44} mean absolute error {error / len(rows):10.4f}")
     return {"family": family, "name": name, "pipeline": pipeline, "weighted": weighted,
-            **({"categorical": True} if family == "categories" else {})}, predictions
+            **({"categorical": True} if family.startswith("categories") else {})}, predictions
 
 
 def write(name, data):
     (HERE / name).write_bytes(gzip.compress(data, compresslevel=9, mtime=0))
 
 
-def main():
+def record_all(families, stem):
+    """Writes <stem>.json and <stem>.bin.gz of all traces of the families."""
     if river.__version__ != RIVER:
         raise SystemExit(f"River {river.__version__}: the traces are those of {RIVER}")
     rows = list(stream())
     traces, predictions = [], []
-    for family, make in FAMILIES.items():
+    for family, make in families.items():
         for trace in make():
             described, recorded = record(family, *trace, rows)
             traces.append(described)
             predictions += recorded
     lines = ",\n".join("  " + json.dumps(t) for t in traces)
     head = json.dumps({"river": river.__version__, "every": EVERY, "long": LONG})[:-1]
-    (HERE / "families.json").write_text(f'{head}, "traces": [\n{lines}\n]}}\n')
-    write("families.bin.gz", struct.pack(f"<{len(predictions)}d", *predictions))
+    (HERE / f"{stem}.json").write_text(f'{head}, "traces": [\n{lines}\n]}}\n')
+    write(f"{stem}.bin.gz", struct.pack(f"<{len(predictions)}d", *predictions))
 
 
 if __name__ == "__main__":
-    main()
+    record_all(FAMILIES, "families")

@@ -142,7 +142,7 @@ static inline struct model *golden_model(const struct json_value *pipeline,
     return m;
 }
 
-/* A trace of families.json; `theirs` has each `every`-th prediction. */
+/* A trace of a file such as families.json; `theirs` has each `every`-th prediction. */
 struct golden_trace {
     const char *name;
     bool weighted;
@@ -207,9 +207,13 @@ static inline double golden_number(const struct json_value *object, const char *
     return v;
 }
 
-/* Replays all traces of one family of families.json; there are at least so many. */
-static inline void golden_family(const char *family, size_t at_least)
+/*
+ * Replays all traces of one family of <file>.json and <file>.bin.gz, as record_families.py writes
+ * them; there are at least so many.
+ */
+static inline void golden_family_of(const char *file, const char *family, size_t at_least)
 {
+    char path[512];
     struct buf text = BUF_INIT;
     struct buf predictions = BUF_INIT;
     struct golden_rows rows;
@@ -222,8 +226,10 @@ static inline void golden_family(const char *family, size_t at_least)
     size_t at = 0;
     size_t n = 0;
 
-    assert_true(golden_file(GOLDEN "families.json", &text));
-    assert_true(golden_file(GOLDEN "families.bin.gz", &predictions));
+    snprintf(path, sizeof(path), GOLDEN "%s.json", file);
+    assert_true(golden_file(path, &text));
+    snprintf(path, sizeof(path), GOLDEN "%s.bin.gz", file);
+    assert_true(golden_file(path, &predictions));
     assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
     golden_open(&rows, GOLDEN "stream.bin.gz");
     struct schema *schema = golden_schema(rows.width);
@@ -269,6 +275,11 @@ static inline void golden_family(const char *family, size_t at_least)
     buf_release(&rows.bytes);
     buf_release(&predictions);
     buf_release(&text);
+}
+
+static inline void golden_family(const char *family, size_t at_least)
+{
+    golden_family_of("families", family, at_least);
 }
 
 /* One of River's own data sets, each row predicted and then learned. */

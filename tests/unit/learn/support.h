@@ -72,6 +72,7 @@ static const char *const support_pipelines[] = {
     "[\"gaussian_nb\"]",
     "[\"standard_scaler\", {\"knn_classifier\": {\"window_size\": 80}}]",
     "[{\"knn_classifier\": {\"window_size\": 300, \"n_neighbors\": 20, \"weighted\": false}}]",
+    "[{\"knn_classifier\": {\"window_size\": 5, \"softmax\": true}}]",
     "[\"linear_regression\"]",
     "[\"standard_scaler\", {\"linear_regression\": {\"l1\": 0.5}}]",
     "[\"standard_scaler\", \"standard_scaler\", {\"linear_regression\": {\"l2\": 0.5}}]",

@@ -39,6 +39,18 @@ static void test_canonical(void **state)
                      "\"splitter\":{\"tebst_splitter\":{\"digits\":1}},\"tau\":0.05}}]");
 }
 
+/* A parameter that came after its class is in the text once it is used, and not before. */
+static void test_later(void **state)
+{
+    (void)state;
+    assert_canonical("[{\"knn_classifier\": {\"softmax\": false}}]",
+                     "[{\"knn_classifier\":{\"n_neighbors\":5,\"weighted\":true,"
+                     "\"window_size\":1000}}]");
+    assert_canonical("[{\"knn_classifier\": {\"softmax\": true}}]",
+                     "[{\"knn_classifier\":{\"n_neighbors\":5,\"softmax\":true,"
+                     "\"weighted\":true,\"window_size\":1000}}]");
+}
+
 /* A learning rate is a number or a scheduler; the number is the scheduler "constant". */
 static void test_rates(void **state)
 {
@@ -234,10 +246,10 @@ static void test_monstrous(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_canonical),           cmocka_unit_test(test_rates),
-        cmocka_unit_test(test_defaults_hash_alike), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_schema_refused),      cmocka_unit_test(test_registry),
-        cmocka_unit_test(test_monstrous),
+        cmocka_unit_test(test_canonical), cmocka_unit_test(test_later),
+        cmocka_unit_test(test_rates),     cmocka_unit_test(test_defaults_hash_alike),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_schema_refused),
+        cmocka_unit_test(test_registry),  cmocka_unit_test(test_monstrous),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

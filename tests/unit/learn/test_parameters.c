@@ -1,0 +1,18 @@
+/* Parameters, preprocessors and baselines that record_parameters.py has, against River's. */
+#include "golden.h"
+
+/* Votes by softmax; a window so short that a label is at times not in it. */
+static void test_neighbours(void **state)
+{
+    (void)state;
+    golden_family_of("parameters", "neighbours", 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_neighbours),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
