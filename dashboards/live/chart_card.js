@@ -11,8 +11,8 @@ const seen = new IntersectionObserver((entries) => {
         const card = entry.target.card;
 
         card.visible = entry.isIntersecting;
-        if (card.visible && card.stale)
-            card.draw();
+        if (card.visible)
+            card.comeIntoSight();
     }
 }, { rootMargin: "80px" });
 
@@ -80,6 +80,11 @@ export class ChartCard {
     update() {
         this.stale = true;
         if (this.visible)
+            this.draw();
+    }
+
+    comeIntoSight() {
+        if (this.stale)
             this.draw();
     }
 

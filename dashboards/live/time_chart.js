@@ -10,6 +10,7 @@ const Y_WIDTH = 52;
 const RULES_MAX = 8;       // of more marks only the heads are drawn: the lines are what it is about
 const charts = new Set();
 let at = null; // the index in the curve that is read, null: the newest
+let pointer = null; // {chart, x}: where the pointer rests; null: on none of them, or the keys took over
 
 // ---- The x axis that they share ----
 
@@ -170,6 +171,11 @@ function readAt(index) {
     tell("read", at);
 }
 
+function endReading() {
+    pointer = null;
+    readAt(null);
+}
+
 function nearest(x, wanted) {
     let [low, high] = [0, x.length - 1];
 
@@ -200,13 +206,18 @@ export class TimeChart extends ChartCard {
 
     remove() {
         charts.delete(this);
+        if (pointer?.chart === this)
+            pointer = null;
         super.remove();
     }
 
     listen() {
-        this.plot.addEventListener("pointermove", (e) => this.point(e));
-        this.plot.addEventListener("pointerleave", () => readAt(null));
-        this.plot.addEventListener("blur", () => readAt(null));
+        this.plot.addEventListener("pointermove", (e) => {
+            pointer = { chart: this, x: e.clientX };
+            this.point();
+        });
+        this.plot.addEventListener("pointerleave", () => endReading());
+        this.plot.addEventListener("blur", () => endReading());
         this.plot.addEventListener("keydown", (e) => {
             const n = store.curve.time.length;
             const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 }[e.key];
@@ -216,20 +227,22 @@ export class TimeChart extends ChartCard {
             else if (e.key === "Home" || e.key === "End")
                 readAt(e.key === "Home" ? 0 : n - 1);
             else if (e.key === "Escape" && at !== null)
-                readAt(null);
+                endReading();
             else
                 return;
+            pointer = null;
             e.preventDefault();
             e.stopPropagation();
         });
     }
 
-    point(event) {
+    /* Reads the moment under the pointer: when it moves, and when the lines move under it. */
+    point() {
         if (!this.chart || !store.curve.time.length)
             return;
         const { x } = xAxis();
         const scale = this.chart.scales.x;
-        const wanted = scale.getValueForPixel(event.clientX - this.plot.getBoundingClientRect().left);
+        const wanted = scale.getValueForPixel(pointer.x - this.plot.getBoundingClientRect().left);
 
         readAt(nearest(x, wanted));
     }
@@ -278,6 +291,15 @@ export class TimeChart extends ChartCard {
         }));
         this.scale(axis);
         this.chart.update("none");
+        if (pointer?.chart === this)
+            this.point();
+        else
+            this.read();
+    }
+
+    /* What is read may have changed while it could not be seen. */
+    comeIntoSight() {
+        super.comeIntoSight();
         this.read();
     }
 

@@ -75,6 +75,16 @@ def get(server, path):
         return json.load(answer)
 
 
+def point_at(page, selector, until, what, patience_s=30):
+    """The pointer goes to the middle of it, and after it as long as the page still moves, until the page has answered."""
+    middle = f"(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; }})()"
+    deadline = time.monotonic() + patience_s
+    while not page.js(until):
+        check(time.monotonic() < deadline, f"{what} when the pointer is at {selector}")
+        page.mouse(*page.js(middle))
+        time.sleep(.05)
+
+
 def silent(page, allowed=()):
     left = [c for c in page.complaints if not any(a in c for a in allowed)]
     check(not left, "the console says: " + " | ".join(left[:5]))
@@ -161,10 +171,8 @@ def test_hover(bench):
     server = bench.serve(freeze=True)
     page = bench.shown(server)
     page.wait(f"(async () => {STORE}.curve.time.length > 250)()", "the curves")
-    box = page.js("(() => { const b = document.querySelector('#chart-error .plot').getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()")
-    page.mouse(*box)
     crosses = "[...document.querySelectorAll('#chart-error .cross, #chart-skill .cross')].map((c) => c.hidden ? null : c.innerText.split(' ')[0])"
-    page.wait(f"{crosses}.every((t) => t)", "both crosses")
+    point_at(page, "#chart-error .plot", f"{crosses}.every((t) => t)", "both crosses")
     check(len(set(page.js(crosses))) == 1, f"both read the same moment: {page.js(crosses)}")
     page.mouse(5, 5)
     page.wait(f"{crosses}.every((t) => t === null)", "the crosses to go")
@@ -179,6 +187,21 @@ def test_hover(bench):
     page.wait("!document.querySelector('#tip').hidden && document.querySelector('#tip').innerText.length > 20", "a definition on focus")
     undefined = ask(page, "(async () => { const d = (await import('/assets/definitions.js')).DEFINITIONS; return [...document.querySelectorAll('[data-def]')].map((n) => n.dataset.def).filter((k) => !d[k]); })()")
     check(not undefined, f"without a definition: {undefined}")
+    silent(page)
+
+
+def test_reading(bench):
+    """A moment that is read is read on charts, too, that come into sight later."""
+    server = bench.serve(freeze=True)
+    page = bench.shown(server, width=390, height=400)
+    page.wait(f"(async () => {STORE}.curve.time.length > 250)()", "the curves")
+    page.js("document.querySelector('#chart-error').scrollIntoView()")
+    page.wait("document.querySelector('#chart-error').card.visible && !document.querySelector('#chart-lag').card.visible", "one chart of the two to be in sight")
+    page.js("document.querySelector('#chart-error .plot').focus({ preventScroll: true })")
+    page.key("Home")
+    page.key("ArrowRight")
+    page.js("document.querySelector('#chart-lag').scrollIntoView()")
+    page.wait("!document.querySelector('#chart-lag .cross').hidden", "the cross where it was not in sight")
     silent(page)
 
 
