@@ -355,6 +355,16 @@ struct learner *tree_create(const struct component *component, size_t n)
     return &tree_new(component, NULL, n)->base;
 }
 
+struct tree *tree_new_drawing(const struct component *component, const struct tree_draw *draw,
+                              size_t n)
+{
+    struct tree *tree = tree_new(component, NULL, n);
+
+    tree->base.ops = hoeffding_tree_regressor_class.learner;
+    tree->draw = draw;
+    return tree;
+}
+
 void tree_free(struct learner *lrn)
 {
     struct tree *tree = (struct tree *)lrn;

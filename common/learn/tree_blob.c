@@ -14,6 +14,9 @@
  *         active: 4 features seen, then for each in the order they were seen:
  *                 4 feature, 8 nodes, then each node: 8 value, 24 statistics, 1 sides
  *
+ * An active leaf of a tree that draws (a forest's) has, before the features seen: 4 features drawn,
+ * each 4.
+ *
  * A leaf of a classifier has, behind its weight at the last attempt and 16 that are 0: 16 weights
  * of the classes, 1 which are there and which was first, 16 correct weights; and behind each
  * feature that an active one has seen 2 by 41: statistics, least and largest value, 1 which are
@@ -187,6 +190,27 @@ static void load_votes(struct votes *votes, struct blob_reader *in)
         blob_fail(in, "a leaf has impossible votes");
 }
 
+/* The features that the leaf of a forest's tree looks at. */
+static void load_drawn(struct tree *tree, struct leaf *leaf, struct blob_reader *in)
+{
+    size_t n = blob_read_u32(in);
+
+    if (n > tree->base.n)
+        blob_fail(in, "a leaf looks at more features than there are");
+    if (blob_failed(in) || n == 0)
+        return;
+    leaf->drawn = mem_zalloc(n, sizeof(*leaf->drawn));
+    leaf->n_drawn = (uint32_t)n;
+    tree->bytes += n * sizeof(*leaf->drawn);
+    for (size_t i = 0; i < n; i++) {
+        leaf->drawn[i] = blob_read_u32(in);
+        if (leaf->drawn[i] < tree->base.n)
+            continue;
+        leaf->drawn[i] = 0;
+        blob_fail(in, "a leaf looks at a feature that is not there");
+    }
+}
+
 static void load_observers(struct tree *tree, struct leaf *leaf, struct blob_reader *in)
 {
     size_t n = tree->base.n;
@@ -234,7 +258,8 @@ static void load_watch(struct tree *tree, struct adapt *adapt, struct blob_reade
 
 /* Leaves */
 
-static void save_leaf(struct walk *walk, const struct leaf *leaf, size_t n, struct buf *out)
+static void save_leaf(struct walk *walk, const struct tree *tree, const struct leaf *leaf,
+                      struct buf *out)
 {
     blob_write_u8(out, leaf->active ? KIND_ACTIVE : KIND_LEAF);
     write_var(out, &leaf->stats);
@@ -249,9 +274,13 @@ static void save_leaf(struct walk *walk, const struct leaf *leaf, size_t n, stru
         learner_save(leaf->model, out);
     if (!leaf->active)
         return;
+    if (tree->draw)
+        blob_write_u32(out, leaf->n_drawn);
+    for (uint32_t i = 0; i < leaf->n_drawn; i++)
+        blob_write_u32(out, leaf->drawn[i]);
     blob_write_u32(out, leaf->obs.n_order);
     for (uint32_t i = 0; i < leaf->obs.n_order; i++) {
-        uint32_t j = obs_order(&leaf->obs, n)[i];
+        uint32_t j = obs_order(&leaf->obs, tree->base.n)[i];
 
         blob_write_u32(out, j);
         if (leaf->votes)
@@ -276,6 +305,8 @@ static struct leaf *load_leaf(struct tree *tree, uint32_t depth, bool active,
         load_watch(tree, leaf->adapt, in);
     if (leaf->model)
         learner_load(leaf->model, in);
+    if (active && tree->draw)
+        load_drawn(tree, leaf, in);
     if (active) {
         size_t before = votes_bytes(tree, leaf->votes);
 
@@ -290,14 +321,15 @@ static struct leaf *load_leaf(struct tree *tree, uint32_t depth, bool active,
 
 /* What the adaptive tree has besides */
 
-static void save_adapt(struct walk *walk, const struct adapt *adapt, size_t n, struct buf *out)
+static void save_adapt(struct walk *walk, const struct tree *tree, const struct adapt *adapt,
+                       struct buf *out)
 {
     save_watch(adapt, out);
     if (!adapt->alternate) {
         blob_write_u8(out, KIND_NONE);
         return;
     }
-    save_leaf(walk, adapt->alternate, n, out);
+    save_leaf(walk, tree, adapt->alternate, out);
     if (!adapt->alternate->votes)
         save_watch(adapt->alternate->adapt, out);
 }
@@ -372,12 +404,12 @@ void tree_save(const struct learner *lrn, struct buf *out)
         const struct tree_node *node = &tree->nodes[walk_pop(&walk)];
 
         if (node->leaf) {
-            save_leaf(&inner, node->leaf, lrn->n, out);
+            save_leaf(&inner, tree, node->leaf, out);
             continue;
         }
         save_branch(node, out);
         if (node->adapt)
-            save_adapt(&inner, node->adapt, lrn->n, out);
+            save_adapt(&inner, tree, node->adapt, out);
         walk_push_children(&walk, node);
     }
     free(walk.at);

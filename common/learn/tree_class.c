@@ -230,12 +230,14 @@ static void observe_class(struct gauss *gauss, int class, double v, double w, bo
 static void observe(struct tree *tree, struct leaf *leaf, const double *x, int class, double w)
 {
     size_t n = tree->base.n;
+    uint32_t looks_at = leaf_features(tree, leaf, x);
 
     if (!leaf->obs.root)
         obs_start(&leaf->obs, n);
     if (!leaf->votes->gauss)
         votes_start(tree, leaf->votes);
-    for (uint32_t j = 0; j < n; j++) {
+    for (uint32_t i = 0; i < looks_at; i++) {
+        uint32_t j = leaf_feature(leaf, i);
         bool nominal = tree_is_nominal(tree, j);
 
         if (isnan(x[j]))

@@ -51,10 +51,11 @@ struct tree_params {
 
 /* The parameters above, in the table of a class; the struct begins with a struct tree_params. */
 #define TREE_PARAM(field) .name = #field, .offset = offsetof(struct tree_params, field)
-#define TREE_PARAMS                                                                                \
+#define TREE_PARAMS       TREE_PARAMS_WITH(200, 1e-7)
+#define TREE_PARAMS_WITH(default_grace_period, default_delta)                                      \
     {TREE_PARAM(grace_period),                                                                     \
      .type = PARAM_COUNT,                                                                          \
-     .fallback = 200,                                                                              \
+     .fallback = (default_grace_period),                                                           \
      .min = 1,                                                                                     \
      .max = 1e9,                                                                                   \
      .help = "Weight of samples that a leaf sees between two looks for a split."},                 \
@@ -124,10 +125,11 @@ struct adaptive_classifier_params {
 };
 
 #define CLASS_PARAM(field) .name = #field, .offset = offsetof(struct class_params, field)
-#define CLASS_PARAMS                                                                               \
+#define CLASS_PARAMS       CLASS_PARAMS_WITH(200, 1e-7)
+#define CLASS_PARAMS_WITH(default_grace_period, default_delta)                                     \
     {TREE_PARAM(grace_period),                                                                     \
      .type = PARAM_COUNT,                                                                          \
-     .fallback = 200,                                                                              \
+     .fallback = (default_grace_period),                                                           \
      .min = 1,                                                                                     \
      .max = 1e9,                                                                                   \
      .help = "Weight of samples that a leaf sees between two looks for a split."},                 \
@@ -240,6 +242,8 @@ struct leaf {
     struct votes *votes;   /* of a classifier, else NULL */
     uint32_t depth;        /* 0 for the root */
     bool active;           /* it observes and may split */
+    uint32_t n_drawn;      /* of a tree that draws: the features that it looks at, in this order */
+    uint32_t *drawn;       /* NULL until there was a feature to draw */
     struct adapt *adapt; /* of an alternate, and in the adaptive classifier of each leaf; or NULL */
     struct observers obs;
 };
@@ -271,6 +275,16 @@ struct tree_node {
     enum branch_kind kind;
 };
 
+/*
+ * What the trees of a forest share: each leaf looks at some features only, drawn when it learns
+ * for the first time among those that are there, as in River's BaseRandomLeaf.
+ */
+struct tree_draw {
+    struct rng *rng;
+    const size_t *by_name; /* all features, in the order in which River draws among them */
+    size_t max_features;   /* that a leaf looks at */
+};
+
 /* A stack of 32-bit words for walks that may be as deep as there are nodes. */
 struct walk {
     uint32_t *at;
@@ -296,6 +310,7 @@ struct tree {
     struct walk walk; /* scratch */
 
     const struct class_params *classes; /* NULL: it is no classifier */
+    const struct tree_draw *draw;       /* NULL: its leaves look at every feature */
 
     /* Of the adaptive tree only. */
     const struct adapt_params *adapt; /* NULL: it is not one */
@@ -327,6 +342,13 @@ extern const char *const tree_leaf_predictions[];
 struct tree *tree_new(const struct component *component, const struct adapt_params *adapt,
                       size_t n);
 const char *tree_check_regressor(const void *values); /* learn_class.check */
+
+/*
+ * A tree of a forest, whose component has the parameters of a tree first; `draw` outlives it, and
+ * may be filled in until it learns.
+ */
+struct tree *tree_new_drawing(const struct component *component, const struct tree_draw *draw,
+                              size_t n);
 
 /* Slots of that name. */
 struct learner *tree_create(const struct component *component, size_t n);
@@ -387,6 +409,14 @@ double leaf_predict(const struct tree *tree, const struct leaf *leaf, const doub
 const double *tree_mask(const struct tree *tree, const double *x, double *buffer);
 bool leaf_answers_mean(const struct leaf *leaf); /* and not with its model */
 
+/* How many features the leaf looks at, the i-th being leaf_feature(); draws them if it has to. */
+uint32_t leaf_features(struct tree *tree, struct leaf *leaf, const double *x);
+
+static inline uint32_t leaf_feature(const struct leaf *leaf, uint32_t i)
+{
+    return leaf->drawn ? leaf->drawn[i] : i;
+}
+
 /* tree_class.c */
 
 extern const char *const tree_criteria[];
@@ -442,8 +472,8 @@ bool obs_seen(const struct observers *obs, uint32_t j);     /* was feature `j` e
 uint32_t *obs_order(const struct observers *obs, size_t n); /* features, as first seen */
 uint32_t obs_take(struct observers *obs);                   /* the index of a fresh node */
 
-/* Shows the sample to the observers; the features that are missing are left out. */
-void obs_learn(struct tree *tree, struct observers *obs, const double *x, double y, double w);
+/* Shows the sample to the leaf's observers; the features that are missing are left out. */
+void obs_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w);
 
 /* The best split on feature `j`; no split when it saw nothing. */
 void obs_best_split(struct walk *walk, const struct observers *obs, uint32_t j,

@@ -16,7 +16,48 @@ static size_t seen_bytes(const struct tree *tree, const struct leaf *leaf)
 
 static size_t leaf_bytes(const struct tree *tree, const struct leaf *leaf)
 {
-    return sizeof(*leaf) + (leaf->model ? learner_bytes(leaf->model) : 0) + seen_bytes(tree, leaf);
+    return sizeof(*leaf) + (leaf->model ? learner_bytes(leaf->model) : 0) + seen_bytes(tree, leaf) +
+           leaf->n_drawn * sizeof(*leaf->drawn);
+}
+
+/* Those of the features that are there, in the order in which they are drawn from. */
+static size_t present(const struct tree *tree, const double *x, size_t *ret)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < tree->base.n; i++) {
+        size_t j = tree->draw->by_name[i];
+
+        if (!isnan(x[j]))
+            ret[n++] = j;
+    }
+    return n;
+}
+
+uint32_t leaf_features(struct tree *tree, struct leaf *leaf, const double *x)
+{
+    size_t there[SCHEMA_MAX_FEATURES];
+    size_t at[SCHEMA_MAX_FEATURES];
+    size_t n;
+    size_t k;
+
+    if (!tree->draw)
+        return (uint32_t)tree->base.n;
+    if (leaf->n_drawn)
+        return leaf->n_drawn;
+
+    n = present(tree, x, there);
+    k = n < tree->draw->max_features ? n : tree->draw->max_features;
+    if (k == 0)
+        return 0;
+    if (n >= tree->draw->max_features)
+        rng_sample(tree->draw->rng, n, k, at);
+    leaf->drawn = mem_alloc(k * sizeof(*leaf->drawn));
+    for (size_t i = 0; i < k; i++)
+        leaf->drawn[i] = (uint32_t)there[n >= tree->draw->max_features ? at[i] : i];
+    leaf->n_drawn = (uint32_t)k;
+    tree->bytes += k * sizeof(*leaf->drawn);
+    return leaf->n_drawn;
 }
 
 struct leaf *leaf_new(struct tree *tree, const struct stat_var *stats, const struct leaf *parent)
@@ -55,6 +96,7 @@ void leaf_free(struct tree *tree, struct leaf *leaf)
     votes_forget(leaf->votes);
     free(leaf->votes);
     learner_free(leaf->model);
+    free(leaf->drawn);
     free(leaf);
 }
 
@@ -63,6 +105,10 @@ void leaf_deactivate(struct tree *tree, struct leaf *leaf)
     tree->n_active -= leaf->active;
     leaf->active = false;
     leaf_forget(tree, leaf);
+    tree->bytes -= leaf->n_drawn * sizeof(*leaf->drawn);
+    free(leaf->drawn);
+    leaf->drawn = NULL;
+    leaf->n_drawn = 0;
 }
 
 void leaf_forget(struct tree *tree, struct leaf *leaf)
@@ -96,7 +142,7 @@ void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y,
     stat_var_update(&leaf->stats, y, w);
     if (leaf->active) {
         tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
-        obs_learn(tree, &leaf->obs, x, y, w);
+        obs_learn(tree, leaf, x, y, w);
         tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
     }
     if (leaf->model)

@@ -207,13 +207,17 @@ bool obs_meet(struct observers *obs, size_t n, uint32_t j)
     return true;
 }
 
-void obs_learn(struct tree *tree, struct observers *obs, const double *x, double y, double w)
+void obs_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w)
 {
+    struct observers *obs = &leaf->obs;
     size_t n = tree->base.n;
+    uint32_t looks_at = leaf_features(tree, leaf, x);
 
     if (!obs->root)
         obs_start(obs, n);
-    for (uint32_t j = 0; j < n; j++) {
+    for (uint32_t i = 0; i < looks_at; i++) {
+        uint32_t j = leaf_feature(leaf, i);
+
         if (isnan(x[j]))
             continue;
         obs_meet(obs, n, j);
