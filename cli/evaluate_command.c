@@ -24,9 +24,11 @@ struct evaluate_options {
     struct option_many models;
     struct table_options table;
     const char *metrics;
-    double threshold; /* 0: not given */
-    int64_t every;    /* 0: no */
-    int64_t limit;    /* 0: none */
+    double threshold;      /* 0: not given */
+    int64_t every;         /* 0: no */
+    int64_t limit;         /* 0: none */
+    int64_t window;        /* 0: no */
+    double window_seconds; /* 0: no */
     const char *plot;
     bool json;
 };
@@ -53,10 +55,12 @@ static size_t collect(const struct evaluation *ev, struct evaluate_row row[EVALU
         row[i] = (struct evaluate_row){
             .name = r.name,
             .model = r.model,
-            .metrics = r.metrics,
-            .skill = from ? r.skill : (double)NAN,
             .samples_per_second = r.samples_per_second,
         };
+        for (size_t span = 0; span < SCORECARD_SPANS; span++) {
+            row[i].metrics[span] = r.metrics[span];
+            row[i].skill[span] = from ? r.skill[span] : (double)NAN;
+        }
     }
     return n;
 }
@@ -181,6 +185,8 @@ static int begin(struct evaluate *e, struct err *err)
         .schema = table_schema(e->table),
         .metrics = o->metrics,
         .threshold = o->threshold,
+        .window = (uint64_t)o->window,
+        .window_seconds = o->window_seconds,
         .on_every = on_every,
         .ctx = e,
     };
@@ -209,10 +215,18 @@ static int end(struct evaluate *e, struct err *err)
     return rc;
 }
 
+static struct evaluate_report report_of(const struct evaluate_options *o)
+{
+    return (struct evaluate_report){.json = o->json,
+                                    .every = (uint64_t)o->every,
+                                    .path = o->plot,
+                                    .window = (uint64_t)o->window,
+                                    .window_seconds = o->window_seconds};
+}
+
 static int evaluate_data(const struct evaluate_options *o, struct err *err)
 {
-    struct evaluate e = {.o = o,
-                         .report = {.json = o->json, .every = (uint64_t)o->every, .path = o->plot}};
+    struct evaluate e = {.o = o, .report = report_of(o)};
     int rc = begin(&e, err);
 
     if (rc == 0)
@@ -273,11 +287,13 @@ static int end_loop(struct evaluate_report *report, const struct evaluate_option
 
 static int evaluate_replay(const struct evaluate_options *o, struct err *err)
 {
-    struct evaluate_report report = {.json = o->json, .every = (uint64_t)o->every, .path = o->plot};
+    struct evaluate_report report = report_of(o);
     struct evaluate_loop_options options = {
         .config = o->config,
         .replay = o->replay,
         .metrics = o->metrics,
+        .window = (uint64_t)o->window,
+        .window_seconds = o->window_seconds,
         .limit = (uint64_t)o->limit,
         .on_every = on_loop_every,
         .on_batch = on_loop_batch,
@@ -351,6 +367,9 @@ static const char *check(struct evaluate_options *o)
         return "--moment needs --label-delay SECONDS or --label-time COLUMN";
     if (!o->table.moment && (has_delay || o->table.label_time))
         return "--label-delay and --label-time need --moment COLUMN";
+    if (o->window_seconds > 0 && !o->table.moment)
+        return "--window-seconds needs --moment COLUMN: without it nothing says when an answer "
+               "came";
     return NULL;
 }
 
@@ -385,11 +404,14 @@ int evaluate_command(int argc, char **argv)
          "regression: mae,rmse,r2 (default), mse, rmsle, smape, mape", &o.metrics, 0, 0},
         {"threshold", 0, OPTION_NUMBER, "X", "of the metrics ..._at_threshold (default 0.5)",
          &o.threshold, 1e-9, 1},
+        {"window", 0, OPTION_INT, "N", "also the scores of the last N answers", &o.window, 1, 1e9},
+        {"window-seconds", 0, OPTION_NUMBER, "S", "and of the answers of the last S seconds",
+         &o.window_seconds, 1e-3, 1e12},
         {"every", 0, OPTION_INT, "N", "also print the scores after every N answers", &o.every, 1,
          1e15},
         {"limit", 0, OPTION_INT, "N", "only the first N rows", &o.limit, 1, 1e15},
-        {"plot", 0, OPTION_TEXT, "FILE.svg", "draw the first metric over the answers", &o.plot, 0,
-         0},
+        {"plot", 0, OPTION_TEXT, "FILE.svg",
+         "draw the first metric (over the window, if there is one)", &o.plot, 0, 0},
         {"json", 0, OPTION_FLAG, NULL, "print one JSON object a model on a line", &o.json, 0, 0},
     };
     const struct usage usage = {

@@ -20,7 +20,7 @@
 
 struct contender {
     struct fold *fold;
-    struct metric_set *metrics;
+    struct scorecard *scores;
     int64_t spent_ns;
 };
 
@@ -201,7 +201,8 @@ static int fold_rows(struct evaluate_loop *loop, size_t from, size_t to, struct 
             if (rc < 0)
                 return rc;
             if (rc == FOLD_LEARNED)
-                metric_set_update(model->metrics, c->label[k], fold_predicted(model->fold));
+                scorecard_update(model->scores, c->label[k], fold_predicted(model->fold),
+                                 (double)c->at_ms[k], 1000);
         }
         model->spent_ns += clock_mono_ns() - start;
     }
@@ -313,10 +314,16 @@ static int open_models(struct evaluate_loop *loop, struct err *err)
         c->fold = fold_new(task, i, "evaluate", 0, err);
         if (!c->fold)
             return err->code;
-        c->metrics = metric_set_new(model_kind(fold_model(c->fold)), loop->options.metrics, err);
-        if (!c->metrics)
+        const struct scorecard_options scores = {
+            .kind = model_kind(fold_model(c->fold)),
+            .metrics = loop->options.metrics,
+            .threshold = task->threshold,
+            .window = loop->options.window,
+            .window_seconds = loop->options.window_seconds,
+        };
+        c->scores = scorecard_new(&scores, err);
+        if (!c->scores)
             return err->code;
-        metric_set_threshold(c->metrics, task->threshold);
     }
     return 0;
 }
@@ -358,7 +365,7 @@ void evaluate_loop_free(struct evaluate_loop *loop)
         return;
     for (size_t i = 0; loop->contender && i < loop->task->n_models; i++) {
         fold_free(loop->contender[i].fold);
-        metric_set_free(loop->contender[i].metrics);
+        scorecard_free(loop->contender[i].scores);
     }
     free(loop->contender);
     row_reader_free(loop->rows);
@@ -395,7 +402,7 @@ int evaluate_loop_run(struct evaluate_loop *loop, struct err *err)
 size_t evaluate_loop_rows(const struct evaluate_loop *loop, struct evaluate_row *ret, size_t max)
 {
     size_t n = loop->task->n_models < max ? loop->task->n_models : max;
-    double baseline = metric_set_loss(loop->contender[loop->task->n_models - 1].metrics);
+    struct scorecard *baseline = loop->contender[loop->task->n_models - 1].scores;
 
     for (size_t i = 0; i < n; i++) {
         const struct contender *c = &loop->contender[i];
@@ -403,12 +410,12 @@ size_t evaluate_loop_rows(const struct evaluate_loop *loop, struct evaluate_row 
         ret[i] = (struct evaluate_row){
             .name = fold_name(c->fold),
             .model = fold_model(c->fold),
-            .metrics = c->metrics,
-            .skill = i + 1 < loop->task->n_models ? 1 - metric_set_loss(c->metrics) / baseline
-                                                  : (double)NAN,
             .samples_per_second =
                 c->spent_ns ? (double)fold_learned(c->fold) / ((double)c->spent_ns / 1e9) : 0,
         };
+        scorecard_compare(c->scores, baseline, ret[i].metrics, ret[i].skill);
+        for (size_t span = 0; c->scores == baseline && span < SCORECARD_SPANS; span++)
+            ret[i].skill[span] = (double)NAN;
     }
     return n;
 }

@@ -25,6 +25,8 @@ struct evaluate_loop_options {
     const char *config; /* the task file; read as with OXBOW_VIEWS=sqlite */
     const char *replay; /* the trips, as `oxbow demo --replay` takes them */
     const char *metrics;
+    uint64_t window; /* as in scorecard_options; a row's time is its outcome's */
+    double window_seconds;
     uint64_t limit; /* requests; 0: all */
     uint64_t every; /* labelled rows between two calls of on_every; 0: none */
     void (*on_every)(void *ctx, struct evaluate_loop *loop);

@@ -18,7 +18,7 @@
 struct contender {
     char *name;
     struct model *model;
-    struct metric_set *metrics;
+    struct scorecard *scores;
     int64_t spent_ns;
 };
 
@@ -42,6 +42,7 @@ struct evaluation {
 
     double *x;         /* by slot: `width` features */
     double *y;         /* by slot */
+    double *at;        /* by slot: when the answer comes */
     double *predicted; /* by slot: one a model, up to EVALUATION_MODELS_MAX */
     size_t n_slots;
     size_t *free_slot; /* a stack */
@@ -57,6 +58,7 @@ struct evaluation {
     uint64_t samples;
     uint64_t answered;
     double moment;
+    double second; /* in the unit of the moments */
 };
 
 /* Answers to come */
@@ -110,6 +112,7 @@ static size_t take_slot(struct evaluation *ev)
 
         ev->x = mem_realloc(ev->x, n, (ev->width + 1) * sizeof(*ev->x));
         ev->y = mem_realloc(ev->y, n, sizeof(*ev->y));
+        ev->at = mem_realloc(ev->at, n, sizeof(*ev->at));
         ev->predicted = mem_realloc(ev->predicted, n, ev->n * sizeof(*ev->predicted));
         ev->free_slot = mem_realloc(ev->free_slot, n, sizeof(*ev->free_slot));
         for (size_t slot = n; slot-- > ev->n_slots;)
@@ -135,7 +138,7 @@ static void run(struct evaluation *ev, size_t model)
             *predicted = model_predict_one(c->model, x);
             continue;
         }
-        metric_set_update(c->metrics, ev->y[slot], *predicted);
+        scorecard_update(c->scores, ev->y[slot], *predicted, ev->at[slot], ev->second);
         model_learn_one(c->model, x, ev->y[slot], 1);
     }
     c->spent_ns += clock_mono_ns() - start;
@@ -187,10 +190,11 @@ void evaluation_free(struct evaluation *ev)
     for (size_t i = 0; i < ev->n; i++) {
         free(ev->contender[i].name);
         model_free(ev->contender[i].model);
-        metric_set_free(ev->contender[i].metrics);
+        scorecard_free(ev->contender[i].scores);
     }
     free(ev->x);
     free(ev->y);
+    free(ev->at);
     free(ev->predicted);
     free(ev->free_slot);
     free(ev->heap);
@@ -210,14 +214,19 @@ int evaluation_add(struct evaluation *ev, const char *name, const char *pipeline
                            i ? "the name is given twice"
                              : "always runs beside the others; choose another name");
 
-    c.metrics = metric_set_new(ev->options.kind, ev->options.metrics, err);
-    if (!c.metrics)
+    const struct scorecard_options options = {
+        .kind = ev->options.kind,
+        .metrics = ev->options.metrics,
+        .threshold = ev->options.threshold,
+        .window = ev->options.window,
+        .window_seconds = ev->options.window_seconds,
+    };
+    c.scores = scorecard_new(&options, err);
+    if (!c.scores)
         return err->code;
-    if (ev->options.threshold > 0)
-        metric_set_threshold(c.metrics, ev->options.threshold);
     c.model = model_new_of(ev->options.kind, pipeline, ev->options.schema, err);
     if (!c.model) {
-        metric_set_free(c.metrics);
+        scorecard_free(c.scores);
         return err_prefix(err, "model \"%s\"", name);
     }
     c.name = mem_strdup(name);
@@ -243,6 +252,8 @@ int evaluation_sample(struct evaluation *ev, const struct evaluation_sample *sam
     if (ev->width) /* a schema may have no feature */
         memcpy(&ev->x[slot * ev->width], sample->x, ev->width * sizeof(*ev->x));
     ev->y[slot] = sample->y;
+    ev->at[slot] = sample->is_delayed ? sample->due : sample->moment;
+    ev->second = sample->second > 0 ? sample->second : 1;
     ev->samples++;
     queue(ev, slot, false);
     if (sample->is_delayed)
@@ -286,13 +297,13 @@ size_t evaluation_waiting(const struct evaluation *ev)
 void evaluation_result(const struct evaluation *ev, size_t i, struct evaluation_result *ret)
 {
     const struct contender *c = &ev->contender[i];
-    double done = (double)(metric_set_scored(c->metrics) + metric_set_unscored(c->metrics));
+    const struct metric_set *all = scorecard_of(c->scores, SCORECARD_ALL);
+    double done = (double)(metric_set_scored(all) + metric_set_unscored(all));
 
     *ret = (struct evaluation_result){
         .name = c->name,
         .model = c->model,
-        .metrics = c->metrics,
-        .skill = 1 - metric_set_loss(c->metrics) / metric_set_loss(ev->contender[0].metrics),
         .samples_per_second = c->spent_ns ? done / ((double)c->spent_ns / 1e9) : 0,
     };
+    scorecard_compare(c->scores, ev->contender[0].scores, ret->metrics, ret->skill);
 }

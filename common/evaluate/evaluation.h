@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "evaluate/scorecard.h"
 #include "learn/metric_set.h"
 #include "learn/model.h"
 #include "learn/schema.h"
@@ -41,6 +42,8 @@ struct evaluation_options {
     const struct schema *schema; /* copied by the models; must live while models are added */
     const char *metrics;         /* as metric_set_new() takes them */
     double threshold;            /* of the metrics ..._at_threshold; 0: 0.5 */
+    uint64_t window;             /* scores of the last so many, too; 0: no */
+    double window_seconds;       /* and of the last so many seconds; 0: no */
     uint64_t every;              /* answers between two calls of on_every; 0: none */
     void (*on_every)(void *ctx, struct evaluation *ev);
     void *ctx;
@@ -52,13 +55,16 @@ struct evaluation_sample {
     double moment;   /* never before the sample before it; all 0 where nothing is delayed */
     double due;      /* when the answer comes; at `moment` without a delay */
     bool is_delayed; /* false: the answer comes at once, before the next question */
+    double second;   /* what one second is in the unit of `moment` and `due`; 0: 1 */
 };
 
 struct evaluation_result {
     const char *name; /* lives as long as the evaluation */
     const struct model *model;
-    const struct metric_set *metrics;
-    double skill; /* 1 - loss / the baseline's loss (metric_set_loss()); NaN: none yet */
+    /* Over all, and over the windows: NULL those that there are not; see scorecard_of(). */
+    const struct metric_set *metrics[SCORECARD_SPANS];
+    /* 1 - loss / the baseline's loss (metric_set_loss()); NaN: none yet, or no such window. */
+    double skill[SCORECARD_SPANS];
     double samples_per_second; /* predicted, scored and learned, of this model alone */
 };
 

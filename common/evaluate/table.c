@@ -206,16 +206,18 @@ static int read_moments(struct table *t, const struct csv_field *cell,
     ret->moment = 0;
     ret->due = 0;
     ret->is_delayed = t->moment != NONE;
+    ret->second = 1;
     if (!ret->is_delayed)
         return 0;
     if (!t->has_row)
         t->is_timed = cell_time(&cell[t->moment], &ret->moment);
+    ret->second = t->is_timed ? 1000 : 1; /* times are milliseconds */
 
     int rc = read_time(t, &cell[t->moment], t->moment, &ret->moment, err);
     if (rc == 0 && t->label_time != NONE)
         rc = read_time(t, &cell[t->label_time], t->label_time, &ret->due, err);
-    else if (rc == 0) /* times are milliseconds */
-        ret->due = ret->moment + t->label_delay * (t->is_timed ? 1000 : 1);
+    else if (rc == 0)
+        ret->due = ret->moment + t->label_delay * ret->second;
     return rc;
 }
 

@@ -347,6 +347,14 @@ void metric_set_threshold(struct metric_set *set, double threshold)
     set->threshold = threshold;
 }
 
+void metric_set_ranked(struct metric_set *set, size_t size)
+{
+    if (!(set->parts & PART_RANKED))
+        return;
+    metrics_ranked_release(&set->ranked);
+    metrics_ranked_init(&set->ranked, size);
+}
+
 void metric_set_update(struct metric_set *set, double y, double predicted)
 {
     if (!isfinite(predicted)) {

@@ -38,6 +38,9 @@ void metric_set_free(struct metric_set *set); /* NULL is fine */
 /* Above which probability the metrics ..._at_threshold say 1; before the first sample, 0.5 else. */
 void metric_set_threshold(struct metric_set *set, double threshold);
 
+/* How many samples roc_auc_exact and pr_auc are of; before the first, METRIC_SET_WINDOW else. */
+void metric_set_ranked(struct metric_set *set, size_t size); /* size > 0 */
+
 /* Use */
 
 /* y is finite; of a classifier 0 or 1, and `predicted` the probability of 1. */

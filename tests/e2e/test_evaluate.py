@@ -56,9 +56,12 @@ def test_like_river():
                           "--model", 'linear=["standard_scaler","logistic_regression"]']
             else:
                 words += ["--model", SGD, "--metrics", "mae,rmse"]
+            words += ["--window", case["window"]]
+            if case["window_seconds"] is not None:
+                words += ["--window-seconds", case["window_seconds"]]
             for data in (STREAM, semicolons, packed):
                 found = scores("--data", data, *words)["linear"]
-                for metric, value in case["steps"]["430"].items():
+                for metric, value in case["steps"]["430"].items():  # over all, and over both windows
                     check(near(found[metric], value),
                           f"{case['kind']}, {case['case']}: {metric} {found[metric]}, River {value}")
             check(found["n"] == 430 and found["samples_per_second"] > 0 and found["bytes"] > 0, found)
@@ -79,6 +82,18 @@ def test_output():
         drawn = xml.etree.ElementTree.parse(pathlib.Path(folder) / "out.svg")
         texts = [node.text for node in drawn.iter() if node.tag.endswith("text")]
         check("linear" in texts and "baseline" in texts, texts)
+        check("mae, " in "".join(t for t in texts if t), texts)
+        moment = ("--moment", "second", "--label-delay", 5)
+        found = [json.loads(line) for line in evaluate(
+            "--data", STREAM, *PLAIN, *moment, "--model", SGD, "--every", 200, "--window", 50, "--window-seconds", 600,
+            "--json", "--plot", "window.svg", cwd=folder).stdout.splitlines()]
+        check([row["n_window"] for row in found] == [50] * 6, found)
+        check(all(near(row["skill_window"], 1 - row["mae_window"] / base["mae_window"])
+                  and 0 < row["n_time_window"] == base["n_time_window"] < 200
+                  for row, base in zip(found[::2], found[1::2])), found)
+        check("mae over the last 50 answers, " in (pathlib.Path(folder) / "window.svg").read_text(), "the plot's title")
+        table = evaluate("--data", STREAM, *PLAIN, *moment, "--model", SGD, "--window-seconds", 600).stdout
+        check("over the last 600 s\n" in table and f"{found[-2]['mae_time_window']:.5f}" in table, table)
         table = evaluate("--data", STREAM, *PLAIN, "--model", SGD, "--limit", 350).stdout
         check(f"{linear['mae']:.5f}" in table and "350 rows, 0 that" in table, table)
 
@@ -113,6 +128,8 @@ def test_refused():
             (("--data", STREAM, *PLAIN, "--label-delay", "5"), "--moment"),
             (("--data", STREAM, *PLAIN, *moment, "--label-time", "label_second"), "not both"),
             (("--data", STREAM, *PLAIN, "--every", "0"), "--every"),
+            (("--data", STREAM, *PLAIN, "--window", "0"), "--window"),
+            (("--data", STREAM, *PLAIN, "--window-seconds", "60"), "needs --moment"),
             (("--data", STREAM, "--target", "y"), "column time"),
             (("--config", ROOT / "config" / "taxi.json"), "--replay"),
             (("--config", ROOT / "config" / "taxi.json", "--replay", STREAM), "column \"id\""),
@@ -207,8 +224,11 @@ def test_like_live():
     with World("evaluate", refresh_rows=100) as world:
         trips, n = run_live(world)
         live = {name: m for (name, _), m in world.models().items()}
-        offline = scores("--config", world.config, "--replay", trips, "--metrics", "mae,rmse,mape")
+        offline = scores("--config", world.config, "--replay", trips, "--metrics", "mae,rmse,mape",
+                         "--window", n, "--window-seconds", 60)
         check(set(live) == set(offline), f"{live} {offline}")
+        check(all(m["n_window"] == n and near(m["mae_window"], m["mae"]) and 0 < m["n_time_window"] < n
+                  for m in offline.values()), offline)
         for name, model in live.items():
             for metric in ("mae", "rmse"):
                 check(model[metric] == offline[name][metric],

@@ -74,8 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                &err) == 0);
     read_rows(t, ev);
     evaluation_result(ev, 0, &r);
-    require(!(how & 1) || metric_set_scored(r.metrics) == 0 ||
-            isfinite(metric_set_loss(r.metrics)));
+    require(!(how & 1) || metric_set_scored(r.metrics[SCORECARD_ALL]) == 0 ||
+            isfinite(metric_set_loss(r.metrics[SCORECARD_ALL])));
     evaluation_free(ev);
     table_close(t);
     buf_release(&text);

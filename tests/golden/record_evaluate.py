@@ -7,7 +7,8 @@ Writes, beside itself:
     evaluate.csv     a stream with missing values, equal moments, equal due times, labels that come
                      before earlier ones, and one that comes when the next question is asked
     evaluate.json    by case: the columns that it uses, and every 50 answers and at the end what
-                     River's evaluate.iter_progressive_val_score() says
+                     River's evaluate.iter_progressive_val_score() says, and utils.Rolling and
+                     utils.TimeRolling of the same answers (..._window, ..._time_window)
 """
 
 import csv
@@ -16,10 +17,12 @@ import json
 import pathlib
 import random
 
-from river import compose, evaluate, linear_model, metrics, optim, preprocessing
+from river import compose, evaluate, linear_model, metrics, optim, preprocessing, stream as streams, utils
 
 HERE = pathlib.Path(__file__).parent
 ROWS = 430
+WINDOW = 40
+WINDOW_SECONDS = 300
 FEATURES = ["a", "b", "c"]
 COLUMNS = ["second", "time", "label_second", "label_time", *FEATURES, "y", "above"]
 START = dt.datetime(2024, 2, 28, 23, 0)
@@ -67,6 +70,32 @@ CASES = {
 }
 
 
+def windows(data, kind, names, moment, delay_of):
+    """By answers so far: each metric over the last WINDOW of them, and over those of the last WINDOW_SECONDS."""
+    model = regression() if kind == "regression" else binary()
+    makes = {"mae": metrics.MAE, "rmse": metrics.RMSE, "log_loss": metrics.LogLoss, "accuracy": metrics.Accuracy}
+    rolling = {f"{name}_window": utils.Rolling(makes[name], window_size=WINDOW) for name in names}
+    timed = {f"{name}_time_window": utils.TimeRolling(makes[name], period=dt.timedelta(seconds=WINDOW_SECONDS))
+             for name in names} if moment else {}
+    asked, steps = {}, {}
+    for i, x, y in streams.simulate_qa(data, moment, delay_of):
+        if y is None:
+            asked[i] = model.predict_one(x) if kind == "regression" else model.predict_proba_one(x)
+            continue
+        for name, metric in (rolling | timed).items():
+            p = asked[i]
+            if name.startswith("accuracy"):
+                p = max(p, key=p.get)
+            if name in rolling:
+                metric.update(y, p)
+            else:
+                due = x[moment] + (delay_of(x, y) if callable(delay_of) else delay_of)
+                metric.update(y, p, t=due if isinstance(due, dt.datetime) else START + dt.timedelta(seconds=due))
+        model.learn_one(x, y)
+        steps[len(steps) + 1] = {name: metric.get() for name, metric in (rolling | timed).items()}
+    return steps
+
+
 def record(stream, kind, case):
     moment, delay, label = CASES[case]
     if label:
@@ -80,11 +109,12 @@ def record(stream, kind, case):
     names = ["mae", "rmse"] if kind == "regression" else ["log_loss", "accuracy"]
     data = [({k: v for k, v in row.items() if k not in ("y", "above")}, row[target]) for row in stream]
     steps = {}
+    rolling = windows(data, kind, names, moment, delay_of)
     for state in evaluate.iter_progressive_val_score(data, regression() if kind == "regression" else binary(),
                                                      metric, moment=moment, delay=delay_of, step=50):
-        steps[state["Step"]] = {name: m.get() for name, m in zip(names, metric)}
+        steps[state["Step"]] = {name: m.get() for name, m in zip(names, metric)} | rolling[state["Step"]]
     return {"kind": kind, "case": case, "moment": moment, "label_delay": delay, "label_time": label,
-            "target": target, "steps": steps}
+            "target": target, "window": WINDOW, "window_seconds": WINDOW_SECONDS if moment else None, "steps": steps}
 
 
 def main():

@@ -22,7 +22,7 @@ static void ask(struct evaluation *ev, double y, double moment, double due)
 {
     struct err err = {0};
     double x = y;
-    struct evaluation_sample sample = {&x, y, moment, due, true};
+    struct evaluation_sample sample = {&x, y, moment, due, true, 0};
 
     assert_int_equal(evaluation_sample(ev, &sample, &err), 0);
 }
@@ -44,9 +44,9 @@ static void test_order(void **state)
     ask(ev, 50, 6, 6); /* 10, 20, 40: 70 / 3 */
     evaluation_finish(ev);
     evaluation_result(ev, 0, &r);
-    assert_int_equal(metric_set_scored(r.metrics), 5);
-    assert_true(fabs(metric_set_get(r.metrics, 0) - (10 + 10 + 25 + 84 + (50 - 70.0 / 3)) / 5) <
-                1e-12);
+    assert_int_equal(metric_set_scored(r.metrics[SCORECARD_ALL]), 5);
+    assert_true(fabs(metric_set_get(r.metrics[SCORECARD_ALL], 0) -
+                     (10 + 10 + 25 + 84 + (50 - 70.0 / 3)) / 5) < 1e-12);
     evaluation_free(ev);
     schema_free(schema);
 }
@@ -59,7 +59,7 @@ static void test_unsorted(void **state)
     struct err err = {0};
     struct evaluation *ev = evaluation_new(&o, &err);
     double x = 1;
-    struct evaluation_sample sample = {&x, 1, 6.5, 9, true};
+    struct evaluation_sample sample = {&x, 1, 6.5, 9, true, 0};
 
     (void)state;
     ask(ev, 1, 7, 8);
@@ -124,8 +124,8 @@ static void test_blocks(void **state)
         evaluation_finish(ev);
         assert_int_equal(evaluation_answered(ev), 5000);
         evaluation_result(ev, 1, &r);
-        mae[run] = metric_set_get(r.metrics, 0);
-        assert_true(r.samples_per_second > 0 && isfinite(r.skill) != 0);
+        mae[run] = metric_set_get(r.metrics[SCORECARD_ALL], 0);
+        assert_true(r.samples_per_second > 0 && isfinite(r.skill[SCORECARD_ALL]) != 0);
         evaluation_free(ev);
         schema_free(schema);
     }

@@ -21,6 +21,7 @@
 struct expected {
     struct json_value steps;
     size_t compared;
+    bool is_timed; /* there is a window of time */
 };
 
 static struct buf read_file(const char *path)
@@ -46,29 +47,54 @@ static const char *text_of(const struct json_value *object, const char *name, st
     return buf_str(out);
 }
 
+/* 0 when it is null. */
+static double number_of(const struct json_value *object, const char *name)
+{
+    struct json_value v;
+    double number = 0;
+
+    assert_true(json_get(object, name, &v) && (v.type != JSON_NUMBER || json_number(&v, &number)));
+    return number;
+}
+
 static const char *or_null(const char *text)
 {
     return *text ? text : NULL;
 }
 
+static void compare_span(const struct json_value *step, const struct metric_set *set,
+                         const char *suffix, const char *answered)
+{
+    struct json_value v;
+    double river;
+
+    for (size_t i = 0; i < metric_set_size(set); i++) {
+        char name[64];
+
+        snprintf(name, sizeof(name), "%s%s", metric_set_info(set, i)->name, suffix);
+        assert_true(json_get(step, name, &v) && json_number(&v, &river));
+        if (fabs(metric_set_get(set, i) - river) > 1e-9 * fmax(1, fabs(river)))
+            fail_msg("%s after %s answers: %.17g, River has %.17g", name, answered,
+                     metric_set_get(set, i), river);
+    }
+}
+
 static void compare(void *ctx, struct evaluation *ev)
 {
+    static const char *const suffix[SCORECARD_SPANS] = {"", "_window", "_time_window"};
     struct expected *expected = ctx;
     struct evaluation_result r;
-    struct json_value step, v;
+    struct json_value step;
     char answered[32];
-    double river;
 
     snprintf(answered, sizeof(answered), "%d", (int)evaluation_answered(ev));
     assert_true(json_get(&expected->steps, answered, &step));
     evaluation_result(ev, 1, &r);
-    for (size_t i = 0; i < metric_set_size(r.metrics); i++) {
-        const char *name = metric_set_info(r.metrics, i)->name;
-
-        assert_true(json_get(&step, name, &v) && json_number(&v, &river));
-        if (fabs(metric_set_get(r.metrics, i) - river) > 1e-9 * fmax(1, fabs(river)))
-            fail_msg("%s after %s answers: %.17g, River has %.17g", name, answered,
-                     metric_set_get(r.metrics, i), river);
+    for (size_t span = 0; span < SCORECARD_SPANS; span++) {
+        assert_true((r.metrics[span] != NULL) ==
+                    (span != SCORECARD_TIME_WINDOW || expected->is_timed));
+        if (r.metrics[span])
+            compare_span(&step, r.metrics[span], suffix[span], answered);
     }
     expected->compared++;
 }
@@ -94,6 +120,8 @@ static void run_case(const struct json_value *c)
     if (v.type == JSON_NUMBER)
         assert_true(json_number(&v, &options.label_delay));
 
+    expected.is_timed = options.moment != NULL;
+
     struct csv *csv = csv_open(GOLDEN "evaluate.csv", &err);
     assert_non_null(csv);
     struct table *table = table_open(csv, &options, &err);
@@ -102,6 +130,8 @@ static void run_case(const struct json_value *c)
                                    .schema = table_schema(table),
                                    .metrics = is_binary ? "log_loss,accuracy" : "mae,rmse",
                                    .every = 50,
+                                   .window = (uint64_t)number_of(c, "window"),
+                                   .window_seconds = number_of(c, "window_seconds"),
                                    .on_every = compare,
                                    .ctx = &expected};
     struct evaluation *ev = evaluation_new(&o, &err);
