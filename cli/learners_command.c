@@ -20,6 +20,7 @@ static const struct {
     {LEARN_PREPROCESSOR, "preprocessors"}, {LEARN_OPTIMIZER, "optimizers"},
     {LEARN_SCHEDULER, "learning rates"},   {LEARN_LOSS, "losses"},
     {LEARN_SPLITTER, "splitters"},         {LEARN_DETECTOR, "drift detectors"},
+    {LEARN_STATISTIC, "statistics"},
 };
 #define N_GROUPS (sizeof(groups) / sizeof(groups[0]))
 
@@ -27,7 +28,7 @@ static const char *type_name(const struct learn_param *param)
 {
     switch (param->type) {
     case PARAM_REAL:
-        return "number";
+        return param->optional ? "number or null" : "number";
     case PARAM_COUNT:
         return param->optional ? "whole number or null" : "whole number";
     case PARAM_FLAG:
@@ -36,6 +37,8 @@ static const char *type_name(const struct learn_param *param)
         return "one of";
     case PARAM_AMOUNT:
         return "share, whole number, or one of";
+    case PARAM_TEXT:
+        return "text";
     case PARAM_NAMES:
         return "list of names";
     case PARAM_RATE:
@@ -90,14 +93,17 @@ static void write_default(const struct learn_param *param, struct buf *out)
         else
             json_write_number(out, param->fallback);
         break;
+    case PARAM_TEXT:
+        buf_text(out, "\"\"");
+        break;
     case PARAM_COUNT:
+    case PARAM_REAL:
         if (param->optional) {
             buf_text(out, "null");
             break;
         }
         write_scalar(param, param->fallback, out);
         break;
-    case PARAM_REAL:
     case PARAM_RATE:
     case PARAM_FLAG:
     case PARAM_CHOICE:

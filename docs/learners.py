@@ -28,7 +28,11 @@ import small_data  # noqa: E402
 
 TITLES = (("regressor", "Regressors"), ("classifier", "Binary classifiers"), ("preprocessor", "Preprocessors"),
           ("optimizer", "Optimizers"), ("scheduler", "Learning rates"), ("loss", "Losses"),
-          ("splitter", "Splitters"), ("detector", "Drift detectors"))
+          ("splitter", "Splitters"), ("detector", "Drift detectors"), ("statistic", "Statistics"))
+
+KINDS = {kind for kind, _ in TITLES}
+STAGES = ("preprocessor", "regressor", "classifier")
+KIND_OF = {"number or scheduler": "scheduler", "statistic by feature": "statistic"}  # of a parameter's type
 
 HEAD = """# Learners
 
@@ -69,15 +73,18 @@ def write_csv(name, columns, folder):
     return path
 
 
-def classes_of(part, known, choices):
-    """Every class that a pipeline names; values of the parameters `choices` are no classes."""
-    if isinstance(part, str):
-        return {part} & known
-    if isinstance(part, list):
-        return set().union(*(classes_of(p, known, choices) for p in part)) if part else set()
-    if isinstance(part, dict):
-        return (set(part) & known).union(*(classes_of(v, known, choices) for k, v in part.items() if k not in choices))
-    return set()
+def classes_of(part, kinds, known):
+    """(kind, name) of every class that a component names, itself one of the kinds, or of what its parameters name."""
+    name, given = (part, {}) if isinstance(part, str) else next(iter(part.items()))
+    found = next(((kind, name) for kind in kinds if (kind, name) in known), None)
+    out = {found} if found else set()
+    for p in known[found]["parameters"] if found else ():
+        kind = KIND_OF.get(p["type"], p["type"])
+        value = given.get(p["name"])
+        parts = value.values() if p["type"].endswith(" by feature") and value else [value]
+        if kind in KINDS:
+            out = out.union(*(classes_of(v, (kind,), known) for v in parts if isinstance(v, (str, dict))))
+    return out
 
 
 def first_class(stage):
@@ -85,14 +92,13 @@ def first_class(stage):
 
 
 def traces(classes):
-    """{class: number of recorded traces of River that it is held to}"""
-    known = {c["name"] for c in classes}
-    choices = {p["name"] for c in classes for p in c["parameters"] if "choices" in p}
+    """{(kind, class): number of recorded traces of River that it is held to}"""
+    known = {(c["kind"], c["name"]): c for c in classes}
     count = {}
     files = [json.loads(path.read_text()) for path in sorted(GOLDEN.glob("*.json"))]
     lists = [found["traces"] for found in files if isinstance(found, dict) and "traces" in found]
     for trace in (t for part in lists for t in part if "pipeline" in t):
-        for name in classes_of(trace["pipeline"], known, choices):
+        for name in set().union(*(classes_of(stage, STAGES, known) for stage in trace["pipeline"])):
             count[name] = count.get(name, 0) + 1
     return count
 
@@ -172,7 +178,7 @@ def make(oxbow):
         if group:
             out += [f"## {title}", ""]
         for c in group:
-            out += describe(c, count.get(c["name"], 0))
+            out += describe(c, count.get((c["kind"], c["name"]), 0))
     return HEAD + "\n".join(out) + "\n" + text, wrong
 
 

@@ -38,6 +38,12 @@ extern const struct learn_class mean_class;
 /* prior.c */
 extern const struct learn_class prior_class;
 
+/* statistic_regressor.c */
+extern const struct learn_class statistic_regressor_class;
+
+/* no_change_classifier.c */
+extern const struct learn_class no_change_classifier_class;
+
 /* linear_regression.c */
 extern const struct learn_class linear_regression_class;
 
@@ -102,5 +108,18 @@ extern const struct learn_class kswin_class;
 
 /* ddm.c */
 extern const struct learn_class ddm_class;
+
+/* statistic.c */
+extern const struct learn_class mean_statistic_class;
+extern const struct learn_class ew_mean_class;
+extern const struct learn_class min_class;
+extern const struct learn_class max_class;
+extern const struct learn_class mode_class;
+extern const struct learn_class shift_class;
+extern const struct learn_class constant_statistic_class;
+extern const struct learn_class category_class;
+
+/* quantile.c */
+extern const struct learn_class quantile_statistic_class;
 
 #endif

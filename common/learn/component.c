@@ -1,6 +1,7 @@
 /* One element of a pipeline: see component.h. */
 #include "learn/component.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -61,7 +62,7 @@ static void set_default(const struct component *component, const struct learn_pa
 
     switch (param->type) {
     case PARAM_REAL:
-        *(double *)value = param->fallback;
+        *(double *)value = param->optional ? (double)NAN : param->fallback;
         break;
     case PARAM_COUNT:
         *(uint64_t *)value = param->optional ? PARAM_NONE : (uint64_t)param->fallback;
@@ -77,6 +78,9 @@ static void set_default(const struct component *component, const struct learn_pa
         break;
     case PARAM_CLASS:
         *(struct component **)value = default_class(param);
+        break;
+    case PARAM_TEXT:
+        *(char **)value = mem_strdup("");
         break;
     case PARAM_NAMES:
         break; /* none */
@@ -123,6 +127,8 @@ void component_free(struct component *component)
 
         if (param->type == PARAM_CLASS || param->type == PARAM_RATE)
             component_free(*(struct component **)component_value(component, param));
+        if (param->type == PARAM_TEXT)
+            free(*(char **)component_value(component, param));
         if (param->type == PARAM_NAMES)
             component_free_names(component_value(component, param));
     }
@@ -213,6 +219,9 @@ static void write_value(const struct component *component, const struct learn_pa
         break;
     case PARAM_AMOUNT:
         write_amount(value, param, out);
+        break;
+    case PARAM_TEXT:
+        json_write_string(out, *(char *const *)value, strlen(*(char *const *)value));
         break;
     case PARAM_NAMES:
         write_names(value, out);

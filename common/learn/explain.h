@@ -41,6 +41,8 @@
  *                               the difference of its log densities.
  *     target_standard_scaler    its regressor's, every label scaled back.
  *     mean, prior               base: the mean label. No parts.
+ *     statistic_regressor,      base: the answer. No parts.
+ *     no_change_classifier
  *
  * A branch of the tree keeps no statistics once it has split. The mean of a node
  * is that of the leaves below it, weighted by what they have seen: the labels that

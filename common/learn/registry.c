@@ -16,7 +16,9 @@ static const struct learn_class *const classes[] = {
     &select_class,
     &discard_class,
     &mean_class,
+    &statistic_regressor_class,
     &prior_class,
+    &no_change_classifier_class,
     &linear_regression_class,
     &logistic_regression_class,
     &pa_regressor_class,
@@ -51,6 +53,15 @@ static const struct learn_class *const classes[] = {
     &page_hinkley_class,
     &kswin_class,
     &ddm_class,
+    &mean_statistic_class,
+    &ew_mean_class,
+    &min_class,
+    &max_class,
+    &mode_class,
+    &quantile_statistic_class,
+    &shift_class,
+    &constant_statistic_class,
+    &category_class,
 };
 
 size_t learn_class_count(void)
@@ -83,6 +94,7 @@ const char *learn_kind_name(enum learn_kind kind)
         [LEARN_SCHEDULER] = "scheduler",
         [LEARN_SPLITTER] = "splitter",
         [LEARN_DETECTOR] = "detector",
+        [LEARN_STATISTIC] = "statistic",
     };
 
     return names[kind];

@@ -14,6 +14,7 @@
 struct learner_ops;
 struct preprocessor_ops;
 struct detector_ops;
+struct statistic_ops;
 
 enum learn_kind {
     LEARN_PREPROCESSOR,
@@ -24,15 +25,17 @@ enum learn_kind {
     LEARN_SCHEDULER,
     LEARN_SPLITTER,
     LEARN_DETECTOR,
+    LEARN_STATISTIC,
 };
 
 enum learn_param_type {
-    PARAM_REAL,   /* double */
+    PARAM_REAL,   /* double; NaN when it is optional and null */
     PARAM_COUNT,  /* uint64_t */
     PARAM_FLAG,   /* bool */
     PARAM_CHOICE, /* int, an index of `choices` */
     PARAM_AMOUNT, /* struct learn_amount: so many, such a share, or one of `choices` */
     PARAM_CLASS,  /* struct component *, of `kind` */
+    PARAM_TEXT,   /* char *; UTF-8, never NULL, "" by default */
     PARAM_NAMES,  /* struct learn_names; sorted, each once */
     PARAM_RATE,   /* the same, of LEARN_SCHEDULER; a number means "constant" of that rate */
 };
@@ -65,7 +68,7 @@ struct learn_param {
     double min;                 /* REAL, COUNT, RATE; AMOUNT: the least whole number, above 1 */
     double max;                 /* REAL, COUNT, RATE, AMOUNT */
     bool above_min;             /* `min` itself is not allowed */
-    bool optional;              /* COUNT: null is allowed, and is the default */
+    bool optional;              /* COUNT, REAL: null is allowed, and is the default */
     const char *const *choices; /* CHOICE, AMOUNT: ends with NULL */
     enum learn_kind kind;       /* CLASS, RATE: what it may name */
     const char *fallback_class; /* CLASS; AMOUNT: the choice, NULL for the number `fallback` */
@@ -93,6 +96,7 @@ struct learn_class {
     const struct learner_ops *learner;           /* of a learner, else NULL */
     const struct preprocessor_ops *preprocessor; /* of a LEARN_PREPROCESSOR, else NULL */
     const struct detector_ops *detector;         /* of a LEARN_DETECTOR, else NULL */
+    const struct statistic_ops *statistic;       /* of a LEARN_STATISTIC, else NULL */
 };
 
 /* All classes, in the order in which a listing shows them. */

@@ -128,7 +128,10 @@ static int parse_number(const cJSON *json, const struct learn_param *param, void
     double v;
 
     if (param->optional && cJSON_IsNull(json)) {
-        *(uint64_t *)value = PARAM_NONE;
+        if (param->type == PARAM_REAL)
+            *(double *)value = (double)NAN;
+        else
+            *(uint64_t *)value = PARAM_NONE;
         return 0;
     }
     if (!cJSON_IsNumber(json))
@@ -273,6 +276,17 @@ static int parse_names(const cJSON *json, struct learn_names *value, const struc
     return 0;
 }
 
+static int parse_text_param(const cJSON *json, char **value, const struct path *path,
+                            struct err *err)
+{
+    if (!cJSON_IsString(json) || strlen(json->valuestring) > SCHEMA_MAX_NAME)
+        return err_set(err, ERR_INVALID, "%s: write a text of at most %d bytes",
+                       buf_str(&path->text), SCHEMA_MAX_NAME);
+    free(*value);
+    *value = mem_strdup(json->valuestring);
+    return 0;
+}
+
 static int parse_value(const cJSON *json, const struct learn_param *param, void *value,
                        struct path *path, struct err *err)
 {
@@ -289,6 +303,8 @@ static int parse_value(const cJSON *json, const struct learn_param *param, void 
         return parse_choice(json, param, value, path, err);
     case PARAM_AMOUNT:
         return parse_amount(json, param, value, path, err);
+    case PARAM_TEXT:
+        return parse_text_param(json, value, path, err);
     case PARAM_NAMES:
         return parse_names(json, value, path, err);
     case PARAM_RATE:

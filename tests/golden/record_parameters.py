@@ -6,7 +6,9 @@
 Writes parameters.json and parameters.bin.gz beside itself, as record_families.py does.
 """
 
-from river import neighbors
+import math
+
+from river import dummy, neighbors, stats
 
 from record_families import SCALER, record_all, scaled
 
@@ -22,7 +24,38 @@ def neighbour_traces():
            scaled(knn(4, softmax=True, weighted=False, n_neighbors=3)), False)
 
 
-FAMILIES = {"neighbours": neighbour_traces}
+STATISTICS = {
+    "mean": ("mean", stats.Mean),
+    "ew_mean": ("ew_mean", stats.EWMean),
+    "ew_mean 0.05": ({"ew_mean": {"fading_factor": 0.05}}, lambda: stats.EWMean(0.05)),
+    "min": ("min", stats.Min),
+    "max": ("max", stats.Max),
+    "mode": ("mode", stats.Mode),
+    "mode 3": ({"mode": {"k": 3}}, lambda: stats.Mode(3)),
+    "median": ("quantile", stats.Quantile),
+    "quantile 0.9": ({"quantile": {"q": 0.9}}, lambda: stats.Quantile(0.9)),
+    "quantile 0.01": ({"quantile": {"q": 0.01}}, lambda: stats.Quantile(0.01)),
+    "shift": ("shift", stats.Shift),
+    "last": ({"shift": {"amount": 0}}, lambda: stats.Shift(0)),
+    "shift 7": ({"shift": {"amount": 7, "fill_value": 3.5}}, lambda: stats.Shift(7, 3.5)),
+}
+
+
+class Ready(dummy.StatisticRegressor):
+    """0 where River's statistic has nothing to say, or infinity."""
+
+    def predict_one(self, x):
+        p = super().predict_one(x)
+        return 0 if p is None or math.isinf(p) else p
+
+
+def baseline_traces():
+    for name, (described, make) in STATISTICS.items():
+        yield name, [{"statistic_regressor": {"statistic": described}}], Ready(make()), False
+    yield "last class", ["no_change_classifier"], dummy.NoChangeClassifier(), False
+
+
+FAMILIES = {"neighbours": neighbour_traces, "baselines": baseline_traces}
 
 if __name__ == "__main__":
     record_all(FAMILIES, "parameters")

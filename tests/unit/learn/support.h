@@ -69,6 +69,11 @@ static inline void support_learn(struct model *m, const double *x, double y, dou
 static const char *const support_pipelines[] = {
     "[\"mean\"]",
     "[\"prior\"]",
+    "[\"no_change_classifier\"]",
+    "[\"statistic_regressor\"]",
+    "[{\"statistic_regressor\": {\"statistic\": {\"mode\": {\"k\": 5}}}}]",
+    "[{\"statistic_regressor\": {\"statistic\": \"quantile\"}}]",
+    "[{\"statistic_regressor\": {\"statistic\": {\"shift\": {\"amount\": 3}}}}]",
     "[\"gaussian_nb\"]",
     "[\"standard_scaler\", {\"knn_classifier\": {\"window_size\": 80}}]",
     "[{\"knn_classifier\": {\"window_size\": 300, \"n_neighbors\": 20, \"weighted\": false}}]",
