@@ -32,6 +32,16 @@ const char *figure_number(double v, int decimals, char out[FIGURE_MAX])
     return out;
 }
 
+const char *figure_loss_name(bool is_binary)
+{
+    return is_binary ? "log loss" : "MAE";
+}
+
+const char *figure_loss(double v, bool is_binary, char out[FIGURE_MAX])
+{
+    return figure_number(v, is_binary ? 4 : 1, out);
+}
+
 const char *figure_span_ms(double ms, char out[FIGURE_MAX])
 {
     if (ms < 1)

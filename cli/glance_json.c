@@ -113,8 +113,13 @@ static void put_models(const struct overview *o, struct buf *out)
         put_number(out, "mae", m->mae);
         put_number(out, "mae_window", m->mae_window);
         put_number(out, "mae_served", m->mae_served);
-        put_number(out, "skill", status_skill(&o->status, m));
-        put_number(out, "skill_window", status_skill_window(&o->status, m));
+        if (m->is_binary) {
+            put_number(out, "log_loss", m->log_loss);
+            put_number(out, "log_loss_window", m->log_loss_window);
+            put_number(out, "log_loss_served", m->log_loss_served);
+        }
+        put_number(out, "skill", status_skill(&o->status, m, STATUS_ALL));
+        put_number(out, "skill_window", status_skill(&o->status, m, STATUS_WINDOW));
         put_drift(m, out);
         end(out, '}');
     }

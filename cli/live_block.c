@@ -131,8 +131,10 @@ void live_block_line(const struct live_view *view, struct buf *out)
                    figure_span_ms(view->lag_p99_ms, b));
     for (size_t i = 0; i < s->n_models; i++) {
         const struct status_model *m = &s->model[i];
-        buf_printf(out, "; %s MAE %s", m->name, figure_number(m->mae, 1, a));
-        if (isfinite(status_skill(s, m)) && strcmp(m->name, TASK_BASELINE) != 0)
-            buf_printf(out, " (skill %s %%)", figure_number(100 * status_skill(s, m), 1, a));
+        double skill = status_skill(s, m, STATUS_ALL);
+        buf_printf(out, "; %s %s %s", m->name, figure_loss_name(m->is_binary),
+                   figure_loss(status_loss(m, STATUS_ALL), m->is_binary, a));
+        if (isfinite(skill) && strcmp(m->name, TASK_BASELINE) != 0)
+            buf_printf(out, " (skill %s %%)", figure_number(100 * skill, 1, a));
     }
 }

@@ -24,9 +24,11 @@ static int compare_error(const void *left, const void *right)
 {
     const struct status_model *a = *(const struct status_model *const *)left;
     const struct status_model *b = *(const struct status_model *const *)right;
-    double error_a = isfinite(a->mae_window) ? a->mae_window : (double)INFINITY;
-    double error_b = isfinite(b->mae_window) ? b->mae_window : (double)INFINITY;
+    double error_a = status_loss(a, STATUS_WINDOW);
+    double error_b = status_loss(b, STATUS_WINDOW);
 
+    error_a = isfinite(error_a) ? error_a : (double)INFINITY;
+    error_b = isfinite(error_b) ? error_b : (double)INFINITY;
     if (error_a < error_b || error_a > error_b)
         return error_a < error_b ? -1 : 1;
     return a < b ? -1 : a > b;
@@ -74,16 +76,18 @@ static void draw_model(const struct status *s, const struct status_model *m,
     char version[80];
     char learned[FIGURE_MAX];
     char window[FIGURE_MAX];
-    char mae[FIGURE_MAX];
+    char all[FIGURE_MAX];
     char served[FIGURE_MAX];
     char percent[FIGURE_MAX];
 
     short_version(m->version, version, sizeof(version));
     snprintf(line, sizeof(line), " %-19s %9s %9s %9s %9s %8s  %-15s %s%s%s\n", m->name,
-             figure_count(m->learned, learned), figure_number(m->mae_window, 1, window),
-             figure_number(m->mae, 1, mae), figure_number(m->mae_served, 1, served),
-             figure_number(100 * status_skill(s, m), 1, percent), version, m->class_name,
-             is_best ? ", best" : "", m->caught_up ? "" : ", catching up");
+             figure_count(m->learned, learned),
+             figure_loss(status_loss(m, STATUS_WINDOW), m->is_binary, window),
+             figure_loss(status_loss(m, STATUS_ALL), m->is_binary, all),
+             figure_loss(status_loss(m, STATUS_SERVED), m->is_binary, served),
+             figure_number(100 * status_skill(s, m, STATUS_ALL), 1, percent), version,
+             m->class_name, is_best ? ", best" : "", m->caught_up ? "" : ", catching up");
     screen_paint(screen, out, is_best ? SCREEN_GREEN : SCREEN_PLAIN, line);
 }
 
@@ -92,10 +96,12 @@ void model_table_draw(const struct status *s, const struct model_table *table,
 {
     const struct status_model *model[STATUS_MAX_MODELS];
     size_t rows = table->rows ? table->rows : s->n_models;
+    bool is_binary = s->n_models && s->model[0].is_binary;
     char head[160];
 
     snprintf(head, sizeof(head), " %-19s %9s %9s %9s %9s %8s  %-15s %s\n", "model", "learned",
-             "MAE last", "MAE all", "served", "skill %", "version", "class");
+             is_binary ? "loss last" : "MAE last", is_binary ? "loss all" : "MAE all", "served",
+             "skill %", "version", "class");
     screen_paint(screen, out, SCREEN_DIM, head);
     put_in_order(s, table->order, model);
     size_t shown = 0;

@@ -40,8 +40,13 @@ static void append_generation(const struct generation *g, const struct version_s
                   {"mae_window", s->mae_window},
                   {"mae_served", s->mae_served},
                   {"rmse", s->rmse},
-                  {"skill", skill}};
-    for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++) {
+                  {"skill", skill},
+                  {"log_loss", s->log_loss},
+                  {"log_loss_window", s->log_loss_window},
+                  {"log_loss_served", s->log_loss_served}};
+    size_t n = sizeof(number) / sizeof(number[0]);
+
+    for (size_t i = 0; i < (s->is_binary ? n : n - 3); i++) {
         buf_byte(out, ',');
         json_write_name(out, number[i].name);
         json_write_number(out, number[i].value);
@@ -56,34 +61,36 @@ static void print_generation(const struct generation *g, const struct version_sc
 {
     const struct store_version *v = g->newest;
     char age[FIGURE_MAX];
-    char mae[FIGURE_MAX];
+    char all[FIGURE_MAX];
     char window[FIGURE_MAX];
     char served[FIGURE_MAX];
     char percent[FIGURE_MAX];
 
     printf("%-20s %-25s %-26s %9" PRIu64 " %8s %9s %9s %9s %7s %5zu  %s%s\n", v->model, v->version,
            v->class_name, v->learned, figure_age(clock_wall_ms() - v->time_ms, age),
-           figure_number(s->mae, 2, mae), figure_number(s->mae_window, 2, window),
-           figure_number(s->mae_served, 2, served), figure_number(skill * 100, 1, percent), g->kept,
-           g->serving ? "serving" : "", g->current ? "" : " (of another task file)");
+           figure_loss(version_scores_loss(s), s->is_binary, all),
+           figure_loss(s->is_binary ? s->log_loss_window : s->mae_window, s->is_binary, window),
+           figure_loss(s->is_binary ? s->log_loss_served : s->mae_served, s->is_binary, served),
+           figure_number(skill * 100, 1, percent), g->kept, g->serving ? "serving" : "",
+           g->current ? "" : " (of another task file)");
 }
 
 /* The newest version that is not of an older generation tells the baseline's error. */
-static double baseline_mae(struct inspect *in)
+static double baseline_loss(struct inspect *in)
 {
     char generation[TASK_GENERATION_LEN + 1];
     struct store_version v = {0};
     struct err err;
-    double mae = (double)NAN;
+    double loss = (double)NAN;
 
     task_generation(in->task, in->task->n_models - 1, in->sql_hash, generation);
     if (store_head(in->store, TASK_BASELINE, generation, &v, &err) == 0) {
         struct version_scores s;
         version_scores_read(v.scores, &s);
-        mae = s.mae;
+        loss = version_scores_loss(&s);
         store_version_release(&v);
     }
-    return mae;
+    return loss;
 }
 
 static bool is_current(const struct inspect *in, const struct store_version *v)
@@ -124,12 +131,13 @@ static int list_model(struct inspect *in, const char *name, double baseline, str
         if (!newest)
             continue;
         version_scores_read(v[i].scores, &s);
+        double skill = 1 - version_scores_loss(&s) / baseline;
         if (json) {
             if (json->len > 1)
                 buf_byte(json, ',');
-            append_generation(&g, &s, 1 - s.mae / baseline, json);
+            append_generation(&g, &s, skill, json);
         } else {
-            print_generation(&g, &s, 1 - s.mae / baseline);
+            print_generation(&g, &s, skill);
         }
     }
     if (rc == 0)
@@ -145,7 +153,7 @@ static int list(struct inspect *in, struct buf *json, struct err *err)
     struct json_value root;
     struct json_value v;
     struct json_iter it;
-    double baseline = baseline_mae(in);
+    double baseline = baseline_loss(in);
 
     int rc = store_models(in->store, &names, err);
     if (rc == 0)
@@ -153,7 +161,7 @@ static int list(struct inspect *in, struct buf *json, struct err *err)
     if (rc == 0) {
         if (!json)
             printf("%-20s %-25s %-26s %9s %8s %9s %9s %9s %7s %5s\n", "model", "version", "class",
-                   "learned", "age", "mae", "mae win", "served", "skill %", "kept");
+                   "learned", "age", "loss", "last", "served", "skill %", "kept");
         json_iter_init(&it, &root);
         while (rc == 0 && json_next_element(&it, &v)) {
             buf_clear(&name);
@@ -180,9 +188,11 @@ int models_command(int argc, char **argv)
     const struct usage usage = {
         .command = "models",
         .operands = "",
-        .summary = "Lists each generation of each model: its newest version, class, rows learned, "
-                   "age and scores.\nserved: the error of the predictions that users got. skill: "
-                   "1 - mae / the baseline's mae.",
+        .summary =
+            "Lists each generation of each model: its newest version, class, rows learned, "
+            "age and scores.\nloss: the mean absolute error, or the log loss of two classes; "
+            "last: of the last rows; served: of the predictions that users got. skill: "
+            "1 - loss / the baseline's loss.",
         .options = options,
         .n_options = sizeof(options) / sizeof(options[0]),
     };

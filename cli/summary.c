@@ -117,9 +117,9 @@ static uint64_t dead(const struct views_ledger *l)
 /* Of the baseline: the last of the task's models. */
 static double skill(const struct summary *s, const struct summary_model *m)
 {
-    double baseline = s->model[s->n_models - 1].scores.mae;
+    double baseline = version_scores_loss(&s->model[s->n_models - 1].scores);
 
-    return baseline > 0 ? 1 - m->scores.mae / baseline : (double)NAN;
+    return baseline > 0 ? 1 - version_scores_loss(&m->scores) / baseline : (double)NAN;
 }
 
 static void json_number_member(struct buf *out, const char *name, double v)
@@ -154,25 +154,34 @@ void summary_json(const struct summary *s, struct buf *out)
         json_number_member(out, "mae", m->scores.mae);
         json_number_member(out, "mae_served", m->scores.mae_served);
         json_number_member(out, "rmse", m->scores.rmse);
+        if (m->scores.is_binary) {
+            json_number_member(out, "log_loss", m->scores.log_loss);
+            json_number_member(out, "log_loss_served", m->scores.log_loss_served);
+        }
         json_number_member(out, "skill", skill(s, m));
         buf_byte(out, '}');
     }
     buf_text(out, "}}");
 }
 
+/* Two decimals of a MAE, four of a log loss; the last figure is the RMSE, of P(positive), too. */
 static void append_model(const struct summary *s, const struct summary_model *m, struct buf *out)
 {
+    const struct version_scores *scores = &m->scores;
+    int decimals = scores->is_binary ? 4 : 2;
     char learned[FIGURE_MAX];
-    char mae[FIGURE_MAX];
+    char loss[FIGURE_MAX];
     char served[FIGURE_MAX];
     char rmse[FIGURE_MAX];
     char percent[FIGURE_MAX];
 
     buf_printf(out, "  %-19s %-25s %10s %10s %10s %10s %8s  %s\n", m->name, m->head.class_name,
-               figure_count(m->head.learned, learned), figure_number(m->scores.mae, 2, mae),
-               figure_number(m->scores.mae_served, 2, served),
-               figure_number(m->scores.rmse, 2, rmse), figure_number(100 * skill(s, m), 1, percent),
-               m->head.version);
+               figure_count(m->head.learned, learned),
+               figure_number(version_scores_loss(scores), decimals, loss),
+               figure_number(scores->is_binary ? scores->log_loss_served : scores->mae_served,
+                             decimals, served),
+               figure_number(scores->rmse, decimals, rmse),
+               figure_number(100 * skill(s, m), 1, percent), m->head.version);
 }
 
 void summary_text(const struct summary *s, struct buf *out)
@@ -192,7 +201,8 @@ void summary_text(const struct summary *s, struct buf *out)
                buf_str(&s->broken));
     if (s->n_models)
         buf_printf(out, "\n  %-19s %-25s %10s %10s %10s %10s %8s  %s\n", "model", "class",
-                   "learned", "MAE", "served", "RMSE", "skill %", "version");
+                   "learned", figure_loss_name(s->model[s->n_models - 1].scores.is_binary),
+                   "served", "RMSE", "skill %", "version");
     for (size_t i = 0; i < s->n_models; i++)
         if (s->model[i].head.version)
             append_model(s, &s->model[i], out);

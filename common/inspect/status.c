@@ -67,7 +67,9 @@ static void read_learner(const struct json_value *status, struct status *s)
         m->mae = json_get_number(&v, "mae");
         m->mae_window = json_get_number(&v, "mae_window");
         m->mae_served = json_get_number(&v, "mae_served");
+        m->is_binary = json_get(&v, "log_loss", &(struct json_value){0});
         m->log_loss = json_get_number(&v, "log_loss");
+        m->log_loss_window = json_get_number(&v, "log_loss_window");
         m->log_loss_served = json_get_number(&v, "log_loss_served");
         read_drift(&v, m);
     }
@@ -255,31 +257,31 @@ const struct status_model *status_baseline(const struct status *s)
     return NULL;
 }
 
-static double skill(double mae, double baseline)
+double status_loss(const struct status_model *m, enum status_rows rows)
 {
-    return baseline > 0 ? 1 - mae / baseline : (double)NAN;
+    const double mae[] = {m->mae, m->mae_window, m->mae_served};
+    const double log_loss[] = {m->log_loss, m->log_loss_window, m->log_loss_served};
+
+    return m->is_binary ? log_loss[rows] : mae[rows];
 }
 
-double status_skill(const struct status *s, const struct status_model *m)
+double status_skill(const struct status *s, const struct status_model *m, enum status_rows rows)
 {
     const struct status_model *baseline = status_baseline(s);
+    double reference = baseline ? status_loss(baseline, rows) : 0;
 
-    return baseline ? skill(m->mae, baseline->mae) : (double)NAN;
-}
-
-double status_skill_window(const struct status *s, const struct status_model *m)
-{
-    const struct status_model *baseline = status_baseline(s);
-
-    return baseline ? skill(m->mae_window, baseline->mae_window) : (double)NAN;
+    return reference > 0 ? 1 - status_loss(m, rows) / reference : (double)NAN;
 }
 
 const struct status_model *status_best(const struct status *s)
 {
     const struct status_model *found = NULL;
 
-    for (size_t i = 0; i < s->n_models; i++)
-        if (isfinite(s->model[i].mae) && (!found || s->model[i].mae < found->mae))
+    for (size_t i = 0; i < s->n_models; i++) {
+        double loss = status_loss(&s->model[i], STATUS_ALL);
+
+        if (isfinite(loss) && (!found || loss < status_loss(found, STATUS_ALL)))
             found = &s->model[i];
+    }
     return found && found != status_baseline(s) ? found : NULL;
 }

@@ -41,7 +41,9 @@ struct status_model {
     double mae; /* NaN where nothing was scored yet */
     double mae_window;
     double mae_served;
-    double log_loss; /* of a binary task, else NaN */
+    bool is_binary; /* what follows is known; else it is NaN */
+    double log_loss;
+    double log_loss_window;
     double log_loss_served;
     char detector[32];     /* class of its detector of error drift; "" when it has none */
     uint64_t alarms;       /* of error drift, in the life of this generation */
@@ -90,12 +92,16 @@ double status_lag_ms(const struct status_lag *lag, double percentile);
 /* The baseline of the models, or NULL. */
 const struct status_model *status_baseline(const struct status *s);
 
-/* 1 - the model's MAE / the baseline's, over all rows or over the last ones; NaN where it is not
- * known, 0 for the baseline itself. */
-double status_skill(const struct status *s, const struct status_model *m);
-double status_skill_window(const struct status *s, const struct status_model *m);
+/* Over which rows: all, each before it was learned; the last ones of those; or as served. */
+enum status_rows { STATUS_ALL, STATUS_WINDOW, STATUS_SERVED };
 
-/* The model with the least MAE over all rows; NULL when there is none, or when it is the baseline.
+/* What a model is judged by: the log loss of a binary task, else the MAE. NaN: not known yet. */
+double status_loss(const struct status_model *m, enum status_rows rows);
+
+/* 1 - the model's loss / the baseline's; NaN where it is not known, 0 for the baseline itself. */
+double status_skill(const struct status *s, const struct status_model *m, enum status_rows rows);
+
+/* The model with the least loss over all rows; NULL when there is none, or when it is the baseline.
  */
 const struct status_model *status_best(const struct status *s);
 

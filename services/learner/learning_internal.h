@@ -28,6 +28,9 @@ enum learning_gauge {
     LEARNING_MAE,
     LEARNING_MAE_WINDOW,
     LEARNING_MAE_SERVED,
+    LEARNING_LOG_LOSS, /* from here on: of a binary task */
+    LEARNING_LOG_LOSS_WINDOW,
+    LEARNING_LOG_LOSS_SERVED,
     LEARNING_N_GAUGES,
 };
 

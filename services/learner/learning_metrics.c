@@ -19,7 +19,18 @@ static const struct {
     [LEARNING_MAE_WINDOW] = {"ml_model_mae_window", "The same over the newest score_window rows."},
     [LEARNING_MAE_SERVED] = {"ml_model_mae_served",
                              "Mean absolute error of the predictions that went out."},
+    [LEARNING_LOG_LOSS] = {"ml_model_log_loss",
+                           "Log loss over all rows, each predicted just before it was learned."},
+    [LEARNING_LOG_LOSS_WINDOW] = {"ml_model_log_loss_window",
+                                  "The same over the newest score_window rows."},
+    [LEARNING_LOG_LOSS_SERVED] = {"ml_model_log_loss_served",
+                                  "Log loss of the predictions that went out."},
 };
+
+static size_t gauges_of(const struct task *task)
+{
+    return task->is_binary ? LEARNING_N_GAUGES : LEARNING_LOG_LOSS;
+}
 
 void learning_metrics_init(struct learning *l)
 {
@@ -36,7 +47,7 @@ void learning_metrics_init(struct learning *l)
                                             "Rows that it has learned.", label, 1);
         m->c_alarms = telemetry_counter_of(tm, "ml_drift_alarms_total",
                                            "Alarms that its drift detector has raised.", label, 1);
-        for (size_t k = 0; k < LEARNING_N_GAUGES; k++) {
+        for (size_t k = 0; k < gauges_of(l->task); k++) {
             m->gauge[k] = telemetry_gauge_of(tm, gauges[k].name, gauges[k].help, label, 1);
             *m->gauge[k] = (double)NAN;
         }
@@ -48,6 +59,19 @@ static double known(double value, double n)
     return n > 0 ? value : (double)NAN;
 }
 
+static void observe_scores(const struct scores *s, double *const *gauge)
+{
+    *gauge[LEARNING_MAE] = known(metrics_mae(&s->all), s->all.n);
+    *gauge[LEARNING_MAE_WINDOW] = known(metrics_window_mae(&s->window), (double)s->window.count);
+    *gauge[LEARNING_MAE_SERVED] = known(metrics_mae(&s->served), s->served.n);
+    if (!s->is_binary)
+        return;
+    *gauge[LEARNING_LOG_LOSS] = known(s->labels.log_loss, s->labels.n);
+    *gauge[LEARNING_LOG_LOSS_WINDOW] =
+        known(metrics_window_mae(&s->log_losses), (double)s->log_losses.count);
+    *gauge[LEARNING_LOG_LOSS_SERVED] = known(s->labels_served.log_loss, s->labels_served.n);
+}
+
 void learning_observe(void *ctx)
 {
     struct learning *l = ctx;
@@ -57,14 +81,10 @@ void learning_observe(void *ctx)
 
         if (!m->fold)
             continue;
-        const struct scores *s = fold_scores(m->fold);
         *m->c_learned = fold_learned(m->fold);
         *m->c_alarms = fold_drift(m->fold)->alarms;
         *m->gauge[LEARNING_POSITION] = (double)fold_position(m->fold);
-        *m->gauge[LEARNING_MAE] = known(metrics_mae(&s->all), s->all.n);
-        *m->gauge[LEARNING_MAE_WINDOW] =
-            known(metrics_window_mae(&s->window), (double)s->window.count);
-        *m->gauge[LEARNING_MAE_SERVED] = known(metrics_mae(&s->served), s->served.n);
+        observe_scores(fold_scores(m->fold), m->gauge);
         if (m->n_recent) {
             const struct store_version *v = &m->recent[(m->n_recent - 1) % LEARNING_RECENT].version;
             *m->gauge[LEARNING_PUBLISHED] = (double)v->position;

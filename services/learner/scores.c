@@ -106,13 +106,14 @@ static bool read_metrics(const struct json_value *state, const char *name, struc
     return read_list(state, name, fields, N_METRICS) && ret->n >= 0;
 }
 
-static bool read_window(const struct json_value *state, struct metrics_window *ret)
+static bool read_window(const struct json_value *state, const char *name,
+                        struct metrics_window *ret)
 {
     struct json_value list;
     struct json_value v;
     struct json_iter it;
 
-    if (!json_get(state, "window", &list) || list.type != JSON_ARRAY)
+    if (!json_get(state, name, &list) || list.type != JSON_ARRAY)
         return false;
     json_iter_init(&it, &list);
     while (json_next_element(&it, &v)) {
@@ -144,6 +145,8 @@ static void write_labels(struct buf *out, const char *name, const struct metrics
 static void write_binary(const struct scores *s, struct buf *out)
 {
     write_member(out, "log_loss", s->labels.n > 0, s->labels.log_loss);
+    write_member(out, "log_loss_window", s->log_losses.count > 0,
+                 metrics_window_mae(&s->log_losses));
     write_member(out, "log_loss_served", s->labels_served.n > 0, s->labels_served.log_loss);
     write_member(out, "unscored", true, s->labels.unscored);
     write_member(out, "threshold", true, s->threshold);
@@ -189,6 +192,19 @@ static bool read_label_state(const struct json_value *state, const char *name,
     return read_list(state, name, fields, N_LABEL_FIELDS);
 }
 
+static void write_window(struct buf *out, const char *name, const struct metrics_window *w)
+{
+    buf_byte(out, ',');
+    json_write_name(out, name);
+    buf_byte(out, '[');
+    for (size_t i = 0; i < w->count; i++) {
+        if (i)
+            buf_byte(out, ',');
+        write_exact(out, metrics_window_error(w, i));
+    }
+    buf_byte(out, ']');
+}
+
 static void update_labels(struct label_scores *m, bool y, double p, double threshold)
 {
     if (isnan(p)) {
@@ -213,11 +229,14 @@ void scores_set_binary(struct scores *s, double threshold)
 {
     s->is_binary = true;
     s->threshold = threshold;
+    metrics_window_init(&s->log_losses, s->window.size);
 }
 
 void scores_release(struct scores *s)
 {
     metrics_window_release(&s->window);
+    if (s->is_binary)
+        metrics_window_release(&s->log_losses);
 }
 
 void scores_update(struct scores *s, double label, double predicted, double served)
@@ -233,6 +252,8 @@ void scores_update(struct scores *s, double label, double predicted, double serv
 void scores_update_labels(struct scores *s, double label, double predicted, double served)
 {
     update_labels(&s->labels, label == 1, predicted, s->threshold);
+    if (!isnan(predicted))
+        metrics_window_push(&s->log_losses, metrics_log_loss_of(label == 1, predicted));
     update_labels(&s->labels_served, label == 1, served, s->threshold);
 }
 
@@ -265,14 +286,10 @@ void scores_write(const struct scores *s, struct buf *out)
     if (s->is_binary) {
         write_label_state(out, "labels", &s->labels);
         write_label_state(out, "labels_served", &s->labels_served);
+        write_window(out, "log_losses", &s->log_losses);
     }
-    buf_text(out, ",\"window\":[");
-    for (size_t i = 0; i < s->window.count; i++) {
-        if (i)
-            buf_byte(out, ',');
-        write_exact(out, metrics_window_error(&s->window, i));
-    }
-    buf_text(out, "]}}");
+    write_window(out, "window", &s->window);
+    buf_text(out, "}}");
 }
 
 int scores_read(struct scores *s, const char *text, struct err *err)
@@ -283,10 +300,11 @@ int scores_read(struct scores *s, const char *text, struct err *err)
     if (json_parse(text, strlen(text), &root, err) < 0)
         return err_set(err, ERR_CORRUPT, "its scores are not JSON");
     if (!json_get(&root, "state", &state) || !read_metrics(&state, "all", &s->all) ||
-        !read_metrics(&state, "served", &s->served) || !read_window(&state, &s->window))
+        !read_metrics(&state, "served", &s->served) || !read_window(&state, "window", &s->window))
         return err_set(err, ERR_CORRUPT, "its scores lack the state to go on from");
     if (s->is_binary && (!read_label_state(&state, "labels", &s->labels) ||
-                         !read_label_state(&state, "labels_served", &s->labels_served)))
+                         !read_label_state(&state, "labels_served", &s->labels_served) ||
+                         !read_window(&state, "log_losses", &s->log_losses)))
         return err_set(err, ERR_CORRUPT, "its scores lack the state of the labels");
     return 0;
 }

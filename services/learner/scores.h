@@ -9,8 +9,8 @@
  *
  * Of a binary task the numbers above are those of P(positive) against 1 or 0 (`rmse`
  * squared is the Brier score), and there are besides, once progressive and once
- * served, the scores of labels and log_loss (metrics_binary.h); predictions that do
- * not tell anything yet are counted as `unscored`.
+ * served, the scores of labels and log_loss (metrics_binary.h), which is also known
+ * of the last rows; predictions that do not tell anything yet are counted as `unscored`.
  *
  * The text carries the exact state under "state", so that a learner that
  * restarts goes on to the last bit.
@@ -43,6 +43,7 @@ struct scores {
     double threshold;
     struct label_scores labels;
     struct label_scores labels_served;
+    struct metrics_window log_losses; /* progressive, as many as in `window` */
 };
 
 /* Lifecycle */

@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import signal
+import urllib.request
 
 from oxbow import ROOT, World, check, main, wait_for
 from page import Page, Stream
@@ -47,10 +48,27 @@ def learner_models(world):
     return {}
 
 
+def at_a_glance(world, models):
+    """The terminal and /metrics say the same log losses as the learner, once all is learned."""
+    status = json.loads(world.run("status", "--json", "--over", "0").stdout)
+    for shown in status["models"]:
+        said = models[shown["name"]]
+        for member in ("log_loss", "log_loss_window", "log_loss_served"):
+            check(shown[member] == said[member] and said[member] > 0, (member, shown, said))
+        check(is_close(shown["skill"], 1 - said["log_loss"] / models["baseline"]["log_loss"]), shown)
+    top = world.run("top", "--once").stdout
+    check("loss all" in top and f"{models['logistic']['log_loss']:.4f}" in top, top)
+    listed = json.loads(world.run("models", "--json").stdout)
+    check(all(model["log_loss"] > 0 for model in listed), listed)
+    learner = next(beat for beat in world.beats().values() if beat.get("service") == "learner")
+    page = urllib.request.urlopen(f"http://{learner['http']}/metrics", timeout=10).read().decode()
+    check(any(line.startswith("ml_model_log_loss_window{") and 'model="logistic"' in line for line in page.splitlines()), page)
+
+
 def test_learns():
     """Probabilities and labels go out, come back with the answer, and are scored; kills change nothing."""
     with LongTrips("classify") as world:
-        up = world.up(simulate=("--rate", "300", "--trips", "3000"))
+        up = world.up("--metrics", "127.0.0.1:0", simulate=("--rate", "300", "--trips", "3000"))
         wait_for(lambda: learner_models(world).get("logistic", {}).get("learned", 0) > 800, "rows to be learned")
         for name in ("learner-1", "inference-1"):
             os.kill(up.children()[name], signal.SIGKILL)
@@ -82,6 +100,8 @@ def test_learns():
         for name in ("argmax", "at_threshold", "argmax_served", "at_threshold_served"):
             check(0.5 < scores[name]["accuracy"] <= 1, (name, scores[name]))
         check(scores["at_threshold"]["recall"] < scores["argmax"]["recall"], scores)
+
+        at_a_glance(world, models)
         up.stop()
 
 

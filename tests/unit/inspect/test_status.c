@@ -74,10 +74,32 @@ static void test_served(void **state)
     assert_string_equal(s->model[0].served_version, "g-3");
     assert_int_equal(s->model[0].served_age_ms, 9000);
     assert_string_equal(s->model[1].served_version, "");
-    assert_true(status_skill(s, &s->model[0]) == 0.75);
-    assert_true(status_skill(s, &s->model[1]) == 0);
+    assert_true(status_skill(s, &s->model[0], STATUS_ALL) == 0.75);
+    assert_true(status_skill(s, &s->model[1], STATUS_ALL) == 0);
     assert_true(status_best(s) == &s->model[0]);
-    assert_true(isnan(status_skill_window(s, &s->model[1])));
+    assert_true(isnan(status_skill(s, &s->model[1], STATUS_WINDOW)));
+    free(s);
+    free(lag);
+}
+
+/* Models of two classes are judged by their log loss, whatever their mae. */
+static void test_two_classes(void **state)
+{
+    struct status *s = calloc(1, sizeof(*s));
+    struct status_lag *lag = calloc(1, sizeof(*lag));
+
+    (void)state;
+    parse("{\"learner-1\":{\"service\":\"learner\",\"time_ms\":4,\"status\":{\"models\":{"
+          "\"nb\":{\"mae\":0.1,\"log_loss\":0.75,\"log_loss_window\":null,\"log_loss_served\":1},"
+          "\"logistic\":{\"mae\":0.2,\"log_loss\":0.25,\"log_loss_window\":0.125},"
+          "\"baseline\":{\"mae\":0.3,\"log_loss\":0.5,\"log_loss_window\":0.5}}}}}",
+          s, lag);
+    assert_true(s->model[0].is_binary && s->model[2].is_binary);
+    assert_true(status_best(s) == &s->model[1]);
+    assert_true(status_skill(s, &s->model[0], STATUS_ALL) == -0.5);
+    assert_true(status_skill(s, &s->model[1], STATUS_WINDOW) == 0.75);
+    assert_true(isnan(status_loss(&s->model[0], STATUS_WINDOW)));
+    assert_true(status_loss(&s->model[0], STATUS_SERVED) == 1);
     free(s);
     free(lag);
 }
@@ -147,9 +169,8 @@ static void test_lag(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_members),
-        cmocka_unit_test(test_served),
-        cmocka_unit_test(test_odd_input),
+        cmocka_unit_test(test_members),     cmocka_unit_test(test_served),
+        cmocka_unit_test(test_two_classes), cmocka_unit_test(test_odd_input),
         cmocka_unit_test(test_lag),
     };
 
