@@ -44,6 +44,21 @@ that are classes take the same form. Names, parameters and defaults are River's,
 
 """
 
+TREES = """## Trees, where they are not River's
+
+- **Memory.** River looks at the size of its Python objects once in `memory_estimate_period` samples, a million, and above
+  `max_size` switches leaves off, or stops all growth (`stop_mem_management`). Here one bound on bytes, `max_model_bytes`, holds after
+  each sample, whatever the class: when it is passed, the leaves that are least likely to be split, by River's own measure (the deepest
+  of a regressor, the purest of a classifier), stop observing, for good, until an eighth of the bound is free. They predict and learn on;
+  `deactivated_leaves` counts them. So River's three parameters are not taken.
+- **`remove_poor_attrs`** in a regressor divides by the merit of the best split: where that is 0, River stops with a
+  ZeroDivisionError, and here nothing is removed. In an adaptive classifier, and with naive Bayes in the leaves, it does nothing, as in River.
+- **Splitters.** `tebst_splitter` (the default) and `ebst_splitter` for regressors, `gaussian_splitter` for classifiers. River's
+  QOSplitter, ExhaustiveSplitter and HistogramSplitter are not there.
+- **Splits on numbers** are in two; River makes others with QOSplitter only.
+
+"""
+
 TABLE = "## Against River"
 FIGURES = TABLE + """
 
@@ -179,7 +194,7 @@ def make(oxbow):
             out += [f"## {title}", ""]
         for c in group:
             out += describe(c, count.get((c["kind"], c["name"]), 0))
-    return HEAD + "\n".join(out) + "\n" + text, wrong
+    return HEAD + "\n".join(out) + "\n" + TREES + text, wrong
 
 
 def main():

@@ -7,10 +7,12 @@
  * splits when, by the Hoeffding bound, the second best feature will not turn out
  * to be better, or when the two are so close that it does not matter (tau).
  *
- * River's own memory management is not followed: it starts after a million
- * samples, from the sizes of Python objects. Ours is one bound on bytes; when it
- * is passed, the deepest leaves stop observing, and so stop splitting, for good.
- * They still predict, and their means and models still learn.
+ * River's own memory management (max_size, memory_estimate_period,
+ * stop_mem_management) is not followed: it starts after a million samples, from
+ * the sizes of Python objects. Ours is one bound on bytes; when it is passed, the
+ * least promising leaves, as River's calculate_promise() has them, stop observing,
+ * and so stop splitting, for good. They still predict, and their means and models
+ * still learn.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -186,81 +188,30 @@ void tree_split(struct tree *tree, uint32_t at, struct leaf *parent, const struc
     leaf_free(tree, parent);
 }
 
-/* The two best splits over all features; of equal ones the feature seen later is better. */
-static void best_splits(struct tree *tree, const struct leaf *leaf, struct split *best,
-                        struct split *second)
-{
-    const struct observers *obs = &leaf->obs;
-    double min_samples = (double)tree->params->min_samples_split;
-    struct split split;
-
-    /* Not to split is the first candidate. */
-    *best = (struct split){.merit = -(double)INFINITY, .feature = TREE_NONE};
-    *second = *best;
-    for (uint32_t i = 0; i < obs->n_order; i++) {
-        uint32_t j = obs_order(obs, tree->base.n)[i];
-
-        if (tree_is_nominal(tree, j))
-            obs_best_category(obs, j, &leaf->stats, min_samples, !tree->params->binary_split,
-                              &split);
-        else
-            obs_best_split(&tree->walk, obs, j, &leaf->stats, min_samples, &split);
-        if (split.merit >= best->merit) {
-            *second = *best;
-            *best = split;
-        } else if (split.merit >= second->merit) {
-            *second = split;
-        }
-    }
-}
-
-bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret)
-{
-    const struct tree_params *params = tree->params;
-    double min_samples = (double)params->min_samples_split;
-    double bound = sqrt(log(1 / params->delta) / (2 * leaf->stats.mean.n));
-    struct split second;
-    double ratio;
-
-    if (tree->classes)
-        return votes_want_split(tree, leaf, ret);
-    leaf->last_attempt = leaf->stats.mean.n;
-    best_splits(tree, leaf, ret, &second);
-    if (!(ret->merit > 0))
-        return false;
-    ratio = second.merit / ret->merit;
-    if (ratio < 1 - bound || bound < params->tau)
-        return ret->kind != BRANCH_EACH ||
-               tree_has_room(tree, obs_categories(&leaf->obs, ret->feature));
-    if (!(second.merit > 0))
-        return false;
-
-    tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
-    for (uint32_t i = 0; i < leaf->obs.n_order; i++) {
-        uint32_t j = obs_order(&leaf->obs, tree->base.n)[i];
-
-        if (!tree_is_nominal(tree, j))
-            obs_forget_bad(&tree->walk, &leaf->obs, j, &leaf->stats, min_samples, ret->merit,
-                           ratio - 2 * bound);
-    }
-    tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
-    return false;
-}
-
 /* Staying within memory */
 
 struct candidate {
     struct leaf *leaf;
+    double promise;
     uint32_t order; /* from left to right */
 };
+
+/* River's calculate_promise(): how likely it is that the leaf will be split; of a classifier the
+ * weight of all but the largest class. */
+static double promise(const struct leaf *leaf)
+{
+    if (!leaf->votes)
+        return -(double)leaf->depth;
+    return fmin(leaf->votes->dist.w[0], leaf->votes->dist.w[1]);
+}
 
 static int compare_candidates(const void *a, const void *b)
 {
     const struct candidate *ca = a;
     const struct candidate *cb = b;
 
-    if (ca->leaf->depth != cb->leaf->depth)
-        return ca->leaf->depth > cb->leaf->depth ? -1 : 1;
+    if (ca->promise != cb->promise)
+        return ca->promise < cb->promise ? -1 : 1;
     return ca->order < cb->order ? -1 : ca->order > cb->order;
 }
 
@@ -268,11 +219,14 @@ static void add_candidate(struct candidate *candidates, uint32_t *n, struct leaf
 {
     if (!leaf->active)
         return;
-    candidates[*n] = (struct candidate){.leaf = leaf, .order = *n};
+    candidates[*n] = (struct candidate){.leaf = leaf, .promise = promise(leaf), .order = *n};
     ++*n;
 }
 
-/* Deactivates the deepest leaves, from left to right, until an eighth of the bound is free. */
+/*
+ * Deactivates the least promising leaves, of equal ones from left to right, until an eighth of the
+ * bound is free.
+ */
 static void enforce_bound(struct tree *tree)
 {
     struct candidate *candidates = mem_zalloc((size_t)tree->n_active + 1, sizeof(*candidates));
@@ -335,8 +289,9 @@ struct tree *tree_new(const struct component *component, const struct adapt_para
 
     if (component->class->kind == LEARN_CLASSIFIER)
         tree->classes = component->params;
-    else
+    else if (params->splitter->class == &tebst_splitter_class)
         tree->digits = (unsigned)((const struct tebst_params *)params->splitter->params)->digits;
+    tree->rounds = params->splitter->class == &tebst_splitter_class;
     tree->base.ops = component->class->learner;
     tree->base.n = n;
     tree->params = params;
@@ -455,9 +410,9 @@ const char *tree_check_regressor(const void *values)
 {
     const struct tree_params *p = values;
 
-    return p->splitter->class == &tebst_splitter_class
+    return p->splitter->class == &tebst_splitter_class || p->splitter->class == &ebst_splitter_class
                ? NULL
-               : "splitter: is for classifiers; write tebst_splitter";
+               : "splitter: is for classifiers; write tebst_splitter or ebst_splitter";
 }
 
 const struct learn_class hoeffding_tree_regressor_class = {
@@ -489,4 +444,11 @@ const struct learn_class tebst_splitter_class = {
     .params = tebst_params,
     .n_params = sizeof(tebst_params) / sizeof(tebst_params[0]),
     .params_size = sizeof(struct tebst_params),
+};
+
+const struct learn_class ebst_splitter_class = {
+    .name = "ebst_splitter",
+    .river = "tree.splitter.EBSTSplitter",
+    .help = "A search tree of the values of a feature as they are: finer, and larger.",
+    .kind = LEARN_SPLITTER,
 };

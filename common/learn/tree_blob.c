@@ -1,5 +1,5 @@
 /*
- * Saving, loading and showing the regression tree.
+ * Saving and loading the trees.
  *
  * Nodes come in preorder, left before right, those of the tree and those of the
  * search trees in its leaves: links need not be written, and whatever is read is
@@ -12,7 +12,8 @@
  *                 each 8 value, and behind that the nodes of the first, and so on
  *         leaf:   24 statistics, 8 weight at the last attempt, 16 faded errors, the model
  *         active: 4 features seen, then for each in the order they were seen:
- *                 4 feature, 8 nodes, then each node: 8 value, 24 statistics, 1 sides
+ *                 4 feature, 8 nodes, then each node: 8 value, 24 statistics, 1 sides;
+ *                 with remove_poor_attrs then 8 features no longer observed, each 4
  *
  * An active leaf of a tree that draws (a forest's) has, before the features seen: 4 features drawn,
  * each 4.
@@ -28,10 +29,8 @@
  */
 #include <stdlib.h>
 
-#include "base/json.h"
 #include "base/mem.h"
 #include "learn/detector_backend.h"
-#include "learn/schema.h"
 #include "learn/tree_internal.h"
 
 enum node_kind {
@@ -240,6 +239,34 @@ static void load_observers(struct tree *tree, struct leaf *leaf, struct blob_rea
     }
 }
 
+static void save_disabled(const bool *disabled, size_t n, struct buf *out)
+{
+    uint64_t count = 0;
+
+    for (size_t j = 0; disabled && j < n; j++)
+        count += disabled[j];
+    blob_write_u64(out, count);
+    for (uint32_t j = 0; disabled && j < n; j++) {
+        if (disabled[j])
+            blob_write_u32(out, j);
+    }
+}
+
+static void load_disabled(struct tree *tree, struct leaf *leaf, struct blob_reader *in)
+{
+    size_t count = blob_read_count(in, sizeof(uint32_t), tree->base.n);
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t j = blob_read_u32(in);
+
+        if (blob_failed(in) || j >= tree->base.n || (leaf->obs.root && obs_seen(&leaf->obs, j))) {
+            blob_fail(in, "a leaf has given up a feature that is not there, or that it observes");
+            return;
+        }
+        leaf_disable(tree, leaf, j);
+    }
+}
+
 /* What watches errors */
 
 static void save_watch(const struct adapt *adapt, struct buf *out)
@@ -261,6 +288,8 @@ static void load_watch(struct tree *tree, struct adapt *adapt, struct blob_reade
 static void save_leaf(struct walk *walk, const struct tree *tree, const struct leaf *leaf,
                       struct buf *out)
 {
+    size_t n = tree->base.n;
+
     blob_write_u8(out, leaf->active ? KIND_ACTIVE : KIND_LEAF);
     write_var(out, &leaf->stats);
     blob_write_f64(out, leaf->last_attempt);
@@ -287,6 +316,8 @@ static void save_leaf(struct walk *walk, const struct tree *tree, const struct l
             save_gauss(&leaf->votes->gauss[(size_t)2 * j], out);
         save_observer(walk, &leaf->obs, leaf->obs.root[j], out);
     }
+    if (tree->params->remove_poor_attrs)
+        save_disabled(leaf->disabled, n, out);
 }
 
 static struct leaf *load_leaf(struct tree *tree, uint32_t depth, bool active,
@@ -313,6 +344,8 @@ static struct leaf *load_leaf(struct tree *tree, uint32_t depth, bool active,
         load_observers(tree, leaf, in);
         tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
         tree->bytes += votes_bytes(tree, leaf->votes) - before;
+        if (tree->params->remove_poor_attrs)
+            load_disabled(tree, leaf, in);
     } else {
         leaf_deactivate(tree, leaf);
     }
@@ -491,65 +524,4 @@ void tree_load(struct learner *lrn, struct blob_reader *in)
     if (tree->adapt)
         load_counts(tree, in);
     load_node(tree, 0, 0, in);
-}
-
-/* Showing */
-
-struct shape {
-    uint32_t branches;
-    uint32_t leaves;
-    uint32_t inactive;
-    uint32_t height; /* levels: 1 for a single leaf */
-};
-
-static void inspect_node(const struct tree *tree, uint32_t at, uint32_t level,
-                         const struct schema *schema, struct shape *shape, struct buf *out)
-{
-    const struct tree_node *node = &tree->nodes[at];
-    const char *name;
-
-    if (level > shape->height)
-        shape->height = level;
-    if (node->leaf) {
-        shape->leaves++;
-        shape->inactive += !node->leaf->active;
-        return;
-    }
-    name = schema_name(schema, node->feature);
-    buf_text(out, shape->branches++ ? ",{\"feature\":" : "{\"feature\":");
-    json_write_string(out, name, strlen(name));
-    if (node->fan) {
-        buf_text(out, ",\"values\":[");
-        for (uint32_t i = 0; i < node->fan->n; i++) {
-            buf_text(out, i ? "," : "");
-            json_write_number(out, node->fan->arm[i].value);
-        }
-        buf_byte(out, ']');
-    } else {
-        buf_text(out, node->kind == BRANCH_EQUAL ? ",\"value\":" : ",\"threshold\":");
-        json_write_number(out, node->value);
-    }
-    buf_byte(out, '}');
-    for (uint32_t i = 0; i < tree_children(node); i++)
-        inspect_node(tree, tree_child_at(node, i), level + 1, schema, shape, out);
-}
-
-void tree_inspect(const struct learner *lrn, const struct schema *schema, struct buf *out)
-{
-    const struct tree *tree = (const struct tree *)lrn;
-    struct shape shape = {0};
-
-    buf_text(out, ",\"splits\":[");
-    inspect_node(tree, 0, 1, schema, &shape, out);
-    buf_printf(out,
-               "],\"nodes\":%u,\"leaves\":%u,\"inactive_leaves\":%u,\"height\":%u,"
-               "\"deactivated_leaves\":%llu",
-               shape.branches + shape.leaves, shape.leaves, shape.inactive, shape.height,
-               (unsigned long long)tree->n_deactivated);
-    if (tree->adapt)
-        buf_printf(out,
-                   ",\"alternate_trees\":%llu,\"switched_trees\":%llu,\"outgrown_trees\":%llu,"
-                   "\"pruned_trees\":%llu",
-                   (unsigned long long)tree->n_alternates, (unsigned long long)tree->n_switched,
-                   (unsigned long long)tree->n_outgrown, (unsigned long long)tree->n_pruned);
 }

@@ -7,8 +7,10 @@
  *     tree_observer.c  what a leaf remembers of each feature, and its best split
  *     tree_nominal.c   the same for categories; branches with a child for each of them
  *     tree_class.c     the classifier: votes in the leaves, naive Bayes
- *     tree_merit.c     the classifier: the best split of a leaf
- *     tree_blob.c      saving, loading, showing
+ *     tree_merit.c     the classifier: the best split on a feature
+ *     tree_choice.c    which split of a leaf is made, if any
+ *     tree_blob.c      saving, loading
+ *     tree_inspect.c   showing
  *     tree_explain.c   why it answers what it does
  *
  * Layout: nodes of the tree are in one array, the root first, and know their
@@ -26,156 +28,9 @@
 #include "learn/learner.h"
 #include "learn/rng.h"
 #include "learn/stat.h"
+#include "learn/tree_params.h"
 
-#define TREE_NONE      UINT32_MAX /* no node */
-#define TREE_MAX_DEPTH 980        /* where River's default ends, too */
-
-enum leaf_prediction { LEAF_MEAN, LEAF_MODEL, LEAF_ADAPTIVE };
-
-struct tebst_params {
-    uint64_t digits;
-};
-
-struct tree_params {
-    uint64_t grace_period;
-    uint64_t max_depth; /* PARAM_NONE: TREE_MAX_DEPTH */
-    double delta;
-    double tau;
-    int leaf_prediction; /* enum leaf_prediction */
-    struct component *leaf_model;
-    double model_selector_decay;
-    struct component *splitter;
-    uint64_t min_samples_split;
-    bool binary_split;
-};
-
-/* The parameters above, in the table of a class; the struct begins with a struct tree_params. */
-#define TREE_PARAM(field) .name = #field, .offset = offsetof(struct tree_params, field)
-#define TREE_PARAMS       TREE_PARAMS_WITH(200, 1e-7)
-#define TREE_PARAMS_WITH(default_grace_period, default_delta)                                      \
-    {TREE_PARAM(grace_period),                                                                     \
-     .type = PARAM_COUNT,                                                                          \
-     .fallback = (default_grace_period),                                                           \
-     .min = 1,                                                                                     \
-     .max = 1e9,                                                                                   \
-     .help = "Weight of samples that a leaf sees between two looks for a split."},                 \
-        {TREE_PARAM(max_depth),                                                                    \
-         .type = PARAM_COUNT,                                                                      \
-         .optional = true,                                                                         \
-         .min = 0,                                                                                 \
-         .max = TREE_MAX_DEPTH,                                                                    \
-         .help = "Deepest level at which there are leaves, the root being 0; null: no limit but "  \
-                 "980."},                                                                          \
-        {TREE_PARAM(delta),                                                                        \
-         .type = PARAM_REAL,                                                                       \
-         .fallback = 1e-7,                                                                         \
-         .max = 1,                                                                                 \
-         .above_min = true,                                                                        \
-         .help = "Probability that a split is not the right one; nearer to 0 waits longer."},      \
-        {TREE_PARAM(tau), .type = PARAM_REAL, .fallback = 0.05, .max = 1,                          \
-         .help = "Hoeffding bound below which the better of two equally good splits is taken."},   \
-        {TREE_PARAM(leaf_prediction), .type = PARAM_CHOICE, .fallback = LEAF_ADAPTIVE,             \
-         .choices = tree_leaf_predictions,                                                         \
-         .help = "What a leaf answers: its mean, its model, or whichever was better lately."},     \
-        {TREE_PARAM(leaf_model), .type = PARAM_CLASS, .kind = LEARN_REGRESSOR,                     \
-         .fallback_class = "linear_regression",                                                    \
-         .help = "The model in each leaf, unless leaf_prediction is \"mean\"."},                   \
-        {TREE_PARAM(model_selector_decay), .type = PARAM_REAL, .fallback = 0.95, .max = 1,         \
-         .help = "How slowly \"adaptive\" forgets old errors: 1 never, 0 at once."},               \
-        {TREE_PARAM(splitter), .type = PARAM_CLASS, .kind = LEARN_SPLITTER,                        \
-         .fallback_class = "tebst_splitter", .help = "How a leaf observes a feature."},            \
-        {TREE_PARAM(min_samples_split), .type = PARAM_COUNT, .fallback = 5, .max = 1e9,            \
-         .help = "Least weight of samples on each side of a split."},                              \
-    {                                                                                              \
-        TREE_PARAM(binary_split),                                                                  \
-            .type = PARAM_FLAG,                                                                    \
-            .help = "Only splits in two. Those on numbers always are: there are no others yet."    \
-    }
-
-/* What an adaptive tree has besides. */
-struct adapt_params {
-    bool bootstrap_sampling;
-    uint64_t drift_window_threshold;
-    struct component *drift_detector;
-    double switch_significance;
-    uint64_t seed; /* PARAM_NONE: 0 */
-};
-
-/*
- * Of a classifier. Of the parameters above it does not have leaf_prediction, leaf_model,
- * model_selector_decay and min_samples_split, which are 0.
- */
-struct class_params {
-    struct tree_params tree;
-    int split_criterion; /* enum merit */
-    int leaf_votes;      /* enum leaf_votes; "leaf_prediction" */
-    uint64_t nb_threshold;
-    double min_branch_fraction;
-    double max_share_to_split;
-};
-
-struct adaptive_regressor_params {
-    struct tree_params tree;
-    struct adapt_params adapt;
-};
-
-struct adaptive_classifier_params {
-    struct class_params classes;
-    struct adapt_params adapt;
-};
-
-#define CLASS_PARAM(field) .name = #field, .offset = offsetof(struct class_params, field)
-#define CLASS_PARAMS       CLASS_PARAMS_WITH(200, 1e-7)
-#define CLASS_PARAMS_WITH(default_grace_period, default_delta)                                     \
-    {TREE_PARAM(grace_period),                                                                     \
-     .type = PARAM_COUNT,                                                                          \
-     .fallback = (default_grace_period),                                                           \
-     .min = 1,                                                                                     \
-     .max = 1e9,                                                                                   \
-     .help = "Weight of samples that a leaf sees between two looks for a split."},                 \
-        {TREE_PARAM(max_depth),                                                                    \
-         .type = PARAM_COUNT,                                                                      \
-         .optional = true,                                                                         \
-         .min = 0,                                                                                 \
-         .max = TREE_MAX_DEPTH,                                                                    \
-         .help = "Deepest level at which there are leaves, the root being 0; null: no limit but "  \
-                 "980."},                                                                          \
-        {CLASS_PARAM(split_criterion), .type = PARAM_CHOICE, .fallback = MERIT_INFO_GAIN,          \
-         .choices = tree_criteria, .help = "What makes a split good."},                            \
-        {TREE_PARAM(delta),                                                                        \
-         .type = PARAM_REAL,                                                                       \
-         .fallback = 1e-7,                                                                         \
-         .max = 1,                                                                                 \
-         .above_min = true,                                                                        \
-         .help = "Probability that a split is not the right one; nearer to 0 waits longer."},      \
-        {TREE_PARAM(tau), .type = PARAM_REAL, .fallback = 0.05, .max = 1,                          \
-         .help = "Hoeffding bound below which the better of two equally good splits is taken."},   \
-        {.name = "leaf_prediction",                                                                \
-         .offset = offsetof(struct class_params, leaf_votes),                                      \
-         .type = PARAM_CHOICE,                                                                     \
-         .fallback = VOTES_ADAPTIVE,                                                               \
-         .choices = tree_votes,                                                                    \
-         .help = "What a leaf answers: its shares (mc), naive Bayes (nb), or the better (nba)."},  \
-        {CLASS_PARAM(nb_threshold), .type = PARAM_COUNT, .fallback = 0, .max = 1e9,                \
-         .help = "Weight from which on a leaf answers with naive Bayes, with nb."},                \
-        {TREE_PARAM(splitter), .type = PARAM_CLASS, .kind = LEARN_SPLITTER,                        \
-         .fallback_class = "gaussian_splitter", .help = "How a leaf observes a feature."},         \
-        {TREE_PARAM(binary_split), .type = PARAM_FLAG,                                             \
-         .help = "Only splits in two: on a category also, which may have a way for each else."},   \
-        {CLASS_PARAM(min_branch_fraction), .type = PARAM_REAL, .fallback = 0.01, .max = 1,         \
-         .help = "Least share of the samples that two sides of a split must have."},               \
-    {                                                                                              \
-        CLASS_PARAM(max_share_to_split),                                                           \
-            .type = PARAM_REAL, .fallback = 0.99, .max = 1,                                        \
-            .help = "Share of the larger class above which a leaf is not split."                   \
-    }
-
-struct gaussian_params {
-    uint64_t n_splits;
-};
-
-enum merit { MERIT_INFO_GAIN, MERIT_GINI, MERIT_HELLINGER };
-enum leaf_votes { VOTES_MAJORITY, VOTES_BAYES, VOTES_ADAPTIVE };
+#define TREE_NONE UINT32_MAX /* no node */
 
 /* Weights of the classes, as River's dict of them: a class may be there and weigh nothing. */
 struct dist {
@@ -244,6 +99,7 @@ struct leaf {
     bool active;           /* it observes and may split */
     uint32_t n_drawn;      /* of a tree that draws: the features that it looks at, in this order */
     uint32_t *drawn;       /* NULL until there was a feature to draw */
+    bool *disabled;        /* for each feature: is it observed no more? NULL: none is */
     struct adapt *adapt; /* of an alternate, and in the adaptive classifier of each leaf; or NULL */
     struct observers obs;
 };
@@ -296,6 +152,7 @@ struct tree {
     struct learner base;
     const struct tree_params *params; /* the component's */
     uint64_t max_depth;
+    bool rounds; /* the values of a feature, to `digits` decimals */
     unsigned digits;
     bool *nominal;           /* for each feature: is it a category? NULL: none is */
     struct tree_node *nodes; /* [0] is the root; never empty */
@@ -336,12 +193,9 @@ struct split {
 
 /* tree.c */
 
-extern const char *const tree_leaf_predictions[];
-
 /* `adapt` NULL: not an adaptive one. */
 struct tree *tree_new(const struct component *component, const struct adapt_params *adapt,
                       size_t n);
-const char *tree_check_regressor(const void *values); /* learn_class.check */
 
 /*
  * A tree of a forest, whose component has the parameters of a tree first; `draw` outlives it, and
@@ -364,9 +218,6 @@ void tree_set_kinds(struct learner *lrn, const enum feature_kind *kinds);
 
 /* Is there room for so many leaves more? If not, drifts and new categories go by. */
 bool tree_has_room(const struct tree *tree, size_t leaves);
-
-/* Is there a split to be made of this leaf now? Notes that it was asked. */
-bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret);
 
 /* Makes the node a branch of two new leaves, and frees `parent`, which they inherit from. */
 void tree_split(struct tree *tree, uint32_t at, struct leaf *parent, const struct split *split);
@@ -395,13 +246,19 @@ static inline uint32_t tree_child_at(const struct tree_node *node, uint32_t i)
     return node->fan ? node->fan->arm[i].child : i ? node->right : node->left;
 }
 
+/* tree_choice.c */
+
+/* Is there a split to be made of this leaf now? Notes that it was asked. */
+bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret);
+
 /* tree_leaf.c */
 
 /* `stats` NULL: none yet; `parent` is the leaf that it inherits from, or NULL. */
 struct leaf *leaf_new(struct tree *tree, const struct stat_var *stats, const struct leaf *parent);
 void leaf_free(struct tree *tree, struct leaf *leaf);
 void leaf_deactivate(struct tree *tree, struct leaf *leaf);
-void leaf_forget(struct tree *tree, struct leaf *leaf); /* what it has observed */
+void leaf_forget(struct tree *tree, struct leaf *leaf);              /* what it has observed */
+void leaf_disable(struct tree *tree, struct leaf *leaf, uint32_t j); /* observes it no more */
 void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w);
 double leaf_predict(const struct tree *tree, const struct leaf *leaf, const double *x);
 
@@ -419,10 +276,6 @@ static inline uint32_t leaf_feature(const struct leaf *leaf, uint32_t i)
 
 /* tree_class.c */
 
-extern const char *const tree_criteria[];
-extern const char *const tree_votes[];
-
-const char *tree_check_classifier(const void *values); /* learn_class.check */
 struct votes *votes_new(void);
 size_t votes_bytes(const struct tree *tree, const struct votes *votes); /* NULL is fine */
 void votes_forget(struct votes *votes); /* what was observed; NULL is fine */
@@ -449,7 +302,11 @@ void dist_add(struct dist *dist, int class, double w);
 
 /* tree_merit.c */
 
-bool votes_want_split(struct tree *tree, struct leaf *leaf, struct split *ret);
+/* The best split on feature `j`. */
+void votes_best_split(const struct tree *tree, const struct leaf *leaf, uint32_t j,
+                      struct split *ret);
+bool votes_are_pure(const struct leaf *leaf); /* of one class */
+double votes_share(const struct leaf *leaf);  /* of the larger class */
 
 /* The weights of one category. */
 struct dist votes_of_category(const struct obs_node *node);
@@ -467,6 +324,7 @@ void adapt_shed(struct tree *tree);
 
 size_t obs_bytes(const struct observers *obs, size_t n);
 void obs_release(struct observers *obs);
+void obs_drop(struct observers *obs, size_t n, uint32_t j); /* as if it had never been seen */
 void obs_start(struct observers *obs, size_t n);            /* makes obs->root, all unseen */
 bool obs_seen(const struct observers *obs, uint32_t j);     /* was feature `j` ever there? */
 uint32_t *obs_order(const struct observers *obs, size_t n); /* features, as first seen */

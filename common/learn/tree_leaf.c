@@ -2,6 +2,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "learn/tree_internal.h"
@@ -11,7 +12,8 @@
 /* Of what an active leaf remembers. */
 static size_t seen_bytes(const struct tree *tree, const struct leaf *leaf)
 {
-    return obs_bytes(&leaf->obs, tree->base.n) + votes_bytes(tree, leaf->votes);
+    return obs_bytes(&leaf->obs, tree->base.n) + votes_bytes(tree, leaf->votes) +
+           (leaf->disabled ? tree->base.n * sizeof(*leaf->disabled) : 0);
 }
 
 static size_t leaf_bytes(const struct tree *tree, const struct leaf *leaf)
@@ -95,6 +97,7 @@ void leaf_free(struct tree *tree, struct leaf *leaf)
     obs_release(&leaf->obs);
     votes_forget(leaf->votes);
     free(leaf->votes);
+    free(leaf->disabled);
     learner_free(leaf->model);
     free(leaf->drawn);
     free(leaf);
@@ -109,6 +112,23 @@ void leaf_deactivate(struct tree *tree, struct leaf *leaf)
     free(leaf->drawn);
     leaf->drawn = NULL;
     leaf->n_drawn = 0;
+    tree->bytes -= seen_bytes(tree, leaf);
+    free(leaf->disabled);
+    leaf->disabled = NULL;
+    tree->bytes += seen_bytes(tree, leaf);
+}
+
+void leaf_disable(struct tree *tree, struct leaf *leaf, uint32_t j)
+{
+    tree->bytes -= seen_bytes(tree, leaf);
+    if (!leaf->disabled)
+        leaf->disabled = mem_zalloc(tree->base.n, sizeof(*leaf->disabled));
+    leaf->disabled[j] = true;
+    if (leaf->obs.root && obs_seen(&leaf->obs, j))
+        obs_drop(&leaf->obs, tree->base.n, j);
+    if (leaf->votes && leaf->votes->gauss)
+        memset(&leaf->votes->gauss[(size_t)2 * j], 0, 2 * sizeof(*leaf->votes->gauss));
+    tree->bytes += seen_bytes(tree, leaf);
 }
 
 void leaf_forget(struct tree *tree, struct leaf *leaf)
@@ -119,15 +139,27 @@ void leaf_forget(struct tree *tree, struct leaf *leaf)
     tree->bytes += seen_bytes(tree, leaf);
 }
 
+/* The sample as the leaf observes it. `buffer` has room for the features. */
+static const double *observed(const struct tree *tree, const struct leaf *leaf, const double *x,
+                              double *buffer)
+{
+    if (!leaf->disabled)
+        return x;
+    for (size_t j = 0; j < tree->base.n; j++)
+        buffer[j] = leaf->disabled[j] ? (double)NAN : x[j];
+    return buffer;
+}
+
 void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w)
 {
     const struct tree_params *params = tree->params;
     double buffer[SCHEMA_MAX_FEATURES];
+    double observes[SCHEMA_MAX_FEATURES];
     const double *seen = leaf->model ? tree_mask(tree, x, buffer) : x;
 
     if (tree->classes) {
         tree->bytes -= seen_bytes(tree, leaf);
-        votes_learn(tree, leaf, x, y, w);
+        votes_learn(tree, leaf, observed(tree, leaf, x, buffer), y, w);
         tree->bytes += seen_bytes(tree, leaf);
         return;
     }
@@ -142,7 +174,7 @@ void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y,
     stat_var_update(&leaf->stats, y, w);
     if (leaf->active) {
         tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
-        obs_learn(tree, leaf, x, y, w);
+        obs_learn(tree, leaf, observed(tree, leaf, x, observes), y, w);
         tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
     }
     if (leaf->model)

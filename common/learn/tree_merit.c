@@ -2,10 +2,6 @@
  * The best split of a classifier's leaf, in the order of operations of River's
  * GaussianSplitter, NominalSplitterClassif and its split criteria: information
  * gain, Gini impurity, Hellinger distance (Cieslak, Hoens, Chawla and Kegelmeyer 2012).
- *
- * As in River, a leaf that is nearly pure (max_share_to_split) when it is looked at,
- * or in which no split is possible when the bound is below tau, forgets what it
- * has observed: it is switched off, and at once on again.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -271,53 +267,24 @@ static void best_category(const struct tree *tree, const struct leaf *leaf, uint
 
 /* The leaf */
 
-/* As best_splits() in tree.c: not to split is the first candidate, and of equal ones the later. */
-static void best_two(const struct tree *tree, const struct leaf *leaf, struct split *best,
-                     struct split *second)
+void votes_best_split(const struct tree *tree, const struct leaf *leaf, uint32_t j,
+                      struct split *ret)
 {
-    const struct split none = {.merit = -(double)INFINITY, .feature = TREE_NONE};
-
-    *best = *second = none;
-    for (uint32_t i = 0; i < leaf->obs.n_order; i++) {
-        uint32_t j = obs_order(&leaf->obs, tree->base.n)[i];
-        struct split split = none;
-
-        if (tree_is_nominal(tree, j))
-            best_category(tree, leaf, j, &split);
-        else
-            best_number(tree, leaf, j, &split);
-        if (split.merit >= best->merit) {
-            *second = *best;
-            *best = split;
-        } else if (split.merit >= second->merit) {
-            *second = split;
-        }
-    }
+    *ret = (struct split){.merit = -(double)INFINITY, .feature = TREE_NONE};
+    if (tree_is_nominal(tree, j))
+        best_category(tree, leaf, j, ret);
+    else
+        best_number(tree, leaf, j, ret);
 }
 
-bool votes_want_split(struct tree *tree, struct leaf *leaf, struct split *ret)
+bool votes_are_pure(const struct leaf *leaf)
 {
-    const struct tree_params *params = tree->params;
-    const struct dist *dist = &leaf->votes->dist;
-    double sum = dist_sum(dist);
-    double larger = fmax(dist->w[0], dist->w[1]);
-    double bound = sqrt(log(1 / params->delta) / (2 * sum));
-    struct split second;
+    return leaf->votes->dist.w[0] == 0 || leaf->votes->dist.w[1] == 0;
+}
 
-    leaf->last_attempt = sum;
-    if (dist->w[0] == 0 || dist->w[1] == 0)
-        return false;
-    if (larger / sum > tree->classes->max_share_to_split || leaf->obs.n_order == 0) {
-        leaf_forget(tree, leaf);
-        return false;
-    }
-    best_two(tree, leaf, ret, &second);
-    if (!(ret->merit - second.merit > bound || bound < params->tau))
-        return false;
-    if (ret->feature == TREE_NONE) {
-        leaf_forget(tree, leaf);
-        return false;
-    }
-    return ret->kind != BRANCH_EACH ||
-           tree_has_room(tree, obs_categories(&leaf->obs, ret->feature));
+double votes_share(const struct leaf *leaf)
+{
+    const struct dist *dist = &leaf->votes->dist;
+
+    return fmax(dist->w[0], dist->w[1]) / dist_sum(dist);
 }

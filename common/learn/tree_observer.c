@@ -11,6 +11,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -158,6 +159,30 @@ static void give_back(struct observers *obs, uint32_t at)
     obs->live--;
 }
 
+void obs_drop(struct observers *obs, size_t n, uint32_t j)
+{
+    struct walk walk = {0};
+    uint32_t *order = obs_order(obs, n);
+    uint32_t i = 0;
+
+    if (obs->root[j] != TREE_NONE)
+        walk_push(&walk, obs->root[j]);
+    while (walk.n) {
+        uint32_t at = walk_pop(&walk);
+
+        if (obs->nodes[at].left != TREE_NONE)
+            walk_push(&walk, obs->nodes[at].left);
+        if (obs->nodes[at].right != TREE_NONE)
+            walk_push(&walk, obs->nodes[at].right);
+        give_back(obs, at);
+    }
+    free(walk.at);
+    obs->root[j] = UNSEEN;
+    while (order[i] != j)
+        i++;
+    memmove(order + i, order + i + 1, (--obs->n_order - i) * sizeof(*order));
+}
+
 static uint32_t new_node(struct observers *obs, double key, double y, double w)
 {
     uint32_t at = obs_take(obs);
@@ -224,7 +249,7 @@ void obs_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, 
         if (tree->nominal && tree->nominal[j])
             stat_var_update(&obs_category(obs, j, x[j])->var, y, w);
         else
-            observe(obs, j, round_decimal(x[j], tree->digits), y, w);
+            observe(obs, j, tree->rounds ? round_decimal(x[j], tree->digits) : x[j], y, w);
     }
 }
 

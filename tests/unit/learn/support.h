@@ -108,6 +108,10 @@ static const char *const support_pipelines[] = {
     "[{\"hoeffding_tree_regressor\": {\"grace_period\": 30, \"delta\": 0.1, \"max_depth\": 3}}]",
     "[{\"hoeffding_tree_regressor\": {\"grace_period\": 40, \"leaf_prediction\": \"mean\"}}]",
     "[{\"hoeffding_tree_regressor\": {\"leaf_model\": \"mean\", \"grace_period\": 25}}]",
+    "[{\"hoeffding_tree_regressor\": {\"remove_poor_attrs\": true, \"grace_period\": 20, "
+    "\"delta\": 0.5}}]",
+    "[{\"hoeffding_tree_regressor\": {\"splitter\": \"ebst_splitter\", \"grace_period\": 30, "
+    "\"merit_preprune\": false, \"delta\": 0.1}}]",
     "[\"standard_scaler\", {\"hoeffding_adaptive_tree_regressor\": {\"grace_period\": 20, "
     "\"tau\": 0.4, \"drift_window_threshold\": 20, \"drift_detector\": {\"adwin\": "
     "{\"delta\": 0.9, \"clock\": 1}}}}]",
@@ -117,6 +121,8 @@ static const char *const support_pipelines[] = {
     "[{\"hoeffding_tree_classifier\": {\"grace_period\": 20, \"tau\": 0.3}}]",
     "[{\"hoeffding_tree_classifier\": {\"grace_period\": 30, \"delta\": 0.1, \"max_depth\": 3, "
     "\"leaf_prediction\": \"mc\", \"split_criterion\": \"gini\"}}]",
+    "[{\"hoeffding_tree_classifier\": {\"remove_poor_attrs\": true, \"grace_period\": 20, "
+    "\"delta\": 0.5, \"leaf_prediction\": \"mc\"}}]",
     "[\"standard_scaler\", {\"hoeffding_tree_classifier\": {\"grace_period\": 40, \"delta\": 0.1, "
     "\"leaf_prediction\": \"nb\", \"split_criterion\": \"hellinger\"}}]",
     "[{\"hoeffding_adaptive_tree_classifier\": {\"grace_period\": 20, \"tau\": 0.3, "

@@ -133,7 +133,7 @@ static void test_bounded(void **state)
     check_bounded("[{\"hoeffding_adaptive_tree_regressor\": {\"grace_period\": 20, \"tau\": 0.5, "
                   "\"drift_detector\": {\"adwin\": {\"delta\": 0.5, \"clock\": 1}}, "
                   "\"splitter\": {\"tebst_splitter\": {\"digits\": 9}}}}]");
-    check_bounded("[{\"hoeffding_adaptive_tree_classifier\": {\"grace_period\": 10, \"tau\": 0.9, "
+    check_bounded("[{\"hoeffding_adaptive_tree_classifier\": {\"grace_period\": 60, \"tau\": 0.9, "
                   "\"drift_detector\": {\"adwin\": {\"delta\": 0.5, \"clock\": 1}}}}]");
 }
 
