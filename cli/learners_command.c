@@ -41,6 +41,8 @@ static const char *type_name(const struct learn_param *param)
         return "text";
     case PARAM_NAMES:
         return "list of names";
+    case PARAM_MAP:
+        return "statistic by feature";
     case PARAM_RATE:
         return "number or scheduler";
     case PARAM_CLASS:
@@ -95,6 +97,9 @@ static void write_default(const struct learn_param *param, struct buf *out)
         break;
     case PARAM_TEXT:
         buf_text(out, "\"\"");
+        break;
+    case PARAM_MAP:
+        buf_text(out, "{}");
         break;
     case PARAM_COUNT:
     case PARAM_REAL:

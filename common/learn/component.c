@@ -83,18 +83,19 @@ static void set_default(const struct component *component, const struct learn_pa
         *(char **)value = mem_strdup("");
         break;
     case PARAM_NAMES:
+    case PARAM_MAP:
         break; /* none */
     case PARAM_RATE:
-        *(struct component **)value = component_of_rate(param->fallback);
+        *(struct component **)value = component_of_number(param->kind, param->fallback);
         break;
     }
 }
 
-struct component *component_of_rate(double rate)
+struct component *component_of_number(enum learn_kind kind, double v)
 {
-    struct component *component = component_new(&constant_class);
+    struct component *component = component_new(learn_class_find(kind, "constant"));
 
-    *(double *)component_value(component, &constant_class.params[0]) = rate;
+    *(double *)component_value(component, &component->class->params[0]) = v;
     return component;
 }
 
@@ -117,6 +118,17 @@ void component_free_names(struct learn_names *names)
     *names = (struct learn_names){.n = 0};
 }
 
+void component_free_map(struct learn_map *map)
+{
+    for (size_t i = 0; i < map->n; i++) {
+        free(map->names[i]);
+        component_free(map->at[i]);
+    }
+    free(map->names);
+    free(map->at);
+    *map = (struct learn_map){.n = 0};
+}
+
 void component_free(struct component *component)
 {
     if (!component)
@@ -131,6 +143,8 @@ void component_free(struct component *component)
             free(*(char **)component_value(component, param));
         if (param->type == PARAM_NAMES)
             component_free_names(component_value(component, param));
+        if (param->type == PARAM_MAP)
+            component_free_map(component_value(component, param));
     }
     free(component->params);
     free(component);
@@ -187,6 +201,32 @@ static void write_names(const struct learn_names *names, struct buf *out)
     buf_byte(out, ']');
 }
 
+static bool is_number(const struct component *component)
+{
+    return component->class == &constant_class || component->class == &constant_statistic_class;
+}
+
+/* A constant is the number. */
+static void write_number_or_class(const struct component *component, struct buf *out)
+{
+    if (is_number(component))
+        json_write_number(out, *(const double *)component->params);
+    else
+        component_write(component, out);
+}
+
+static void write_map(const struct learn_map *map, struct buf *out)
+{
+    buf_byte(out, '{');
+    for (size_t i = 0; i < map->n; i++) {
+        if (i)
+            buf_byte(out, ',');
+        json_write_name(out, map->names[i]);
+        write_number_or_class(map->at[i], out);
+    }
+    buf_byte(out, '}');
+}
+
 static void write_amount(const struct learn_amount *amount, const struct learn_param *param,
                          struct buf *out)
 {
@@ -226,12 +266,11 @@ static void write_value(const struct component *component, const struct learn_pa
     case PARAM_NAMES:
         write_names(value, out);
         break;
+    case PARAM_MAP:
+        write_map(value, out);
+        break;
     case PARAM_RATE:
-        if ((*(struct component *const *)value)->class == &constant_class) {
-            json_write_number(out, *(const double *)(*(struct component *const *)value)->params);
-            break;
-        }
-        component_write(*(struct component *const *)value, out);
+        write_number_or_class(*(struct component *const *)value, out);
         break;
     case PARAM_CLASS:
         component_write(*(struct component *const *)value, out);

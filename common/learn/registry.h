@@ -37,6 +37,7 @@ enum learn_param_type {
     PARAM_CLASS,  /* struct component *, of `kind` */
     PARAM_TEXT,   /* char *; UTF-8, never NULL, "" by default */
     PARAM_NAMES,  /* struct learn_names; sorted, each once */
+    PARAM_MAP,    /* struct learn_map of LEARN_STATISTIC; a number means "constant" of that */
     PARAM_RATE,   /* the same, of LEARN_SCHEDULER; a number means "constant" of that rate */
 };
 
@@ -44,6 +45,15 @@ enum learn_param_type {
 
 struct learn_names {
     char **at;
+    size_t n;
+};
+
+struct component;
+
+/* What each named thing has; sorted by name, each once. */
+struct learn_map {
+    char **names;
+    struct component **at;
     size_t n;
 };
 
@@ -70,7 +80,7 @@ struct learn_param {
     bool above_min;             /* `min` itself is not allowed */
     bool optional;              /* COUNT, REAL: null is allowed, and is the default */
     const char *const *choices; /* CHOICE, AMOUNT: ends with NULL */
-    enum learn_kind kind;       /* CLASS, RATE: what it may name */
+    enum learn_kind kind;       /* CLASS, RATE, MAP: what it may name */
     const char *fallback_class; /* CLASS; AMOUNT: the choice, NULL for the number `fallback` */
     const struct learn_value *fallback_values; /* CLASS: ends with a name of NULL; NULL: none */
     bool may_grow;    /* CLASS: a learner that is not of fixed size is allowed, too */

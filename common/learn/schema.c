@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/near.h"
 
 struct feature {
     char *name;
@@ -100,6 +101,24 @@ int schema_find(const struct schema *schema, const char *name, size_t len)
             return (int)i;
     }
     return -1;
+}
+
+int schema_need(const struct schema *schema, const char *name, size_t *ret, struct err *err)
+{
+    struct near near = {.wanted = name};
+    int at = schema_find(schema, name, strlen(name));
+
+    if (at >= 0) {
+        *ret = (size_t)at;
+        return 0;
+    }
+    for (size_t i = 0; i < schema->n; i++)
+        near_offer(&near, schema->features[i].name);
+    if (near.name)
+        return err_set(err, ERR_INVALID,
+                       "there is no feature \"%.60s\" here; did you mean \"%.60s\"?", name,
+                       near.name);
+    return err_set(err, ERR_INVALID, "there is no feature \"%.60s\" here", name);
 }
 
 void schema_sort(const struct schema *schema, size_t *ret)

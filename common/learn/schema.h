@@ -47,6 +47,13 @@ int schema_find(const struct schema *schema, const char *name, size_t len);
 /* The indices of all features into `ret`, by name: Python's order of sorted(), by code points. */
 void schema_sort(const struct schema *schema, size_t *ret);
 
+/*
+ * The same, of a name that the user wrote: ERR_INVALID when there is none such, with the nearest
+ * that there is.
+ */
+int schema_need(const struct schema *schema, const char *name, size_t *ret,
+                struct err *err) MUST_CHECK;
+
 /* XXH64 over the ordered names and kinds. */
 uint64_t schema_hash(const struct schema *schema);
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/near.h"
 #include "learn/classes.h"
 #include "learn/learner_backend.h"
 
@@ -37,19 +36,6 @@ static void select_free(struct preprocessor *pre)
     free(pre);
 }
 
-static int unknown_key(const struct schema *in, const char *key, struct err *err)
-{
-    struct near near = {.wanted = key};
-
-    for (size_t i = 0; i < schema_size(in); i++)
-        near_offer(&near, schema_name(in, i));
-    if (near.name)
-        return err_set(err, ERR_INVALID,
-                       "there is no feature \"%.60s\" here; did you mean \"%.60s\"?", key,
-                       near.name);
-    return err_set(err, ERR_INVALID, "there is no feature \"%.60s\" here", key);
-}
-
 static bool is_key(const struct learn_names *keys, const char *name)
 {
     for (size_t i = 0; i < keys->n; i++) {
@@ -66,8 +52,10 @@ static int select_fit(struct preprocessor *pre, const struct schema *in, struct 
     const struct learn_names *keys = &s->params->keys;
 
     for (size_t i = 0; i < keys->n; i++) {
-        if (schema_find(in, keys->at[i], strlen(keys->at[i])) < 0)
-            return unknown_key(in, keys->at[i], err);
+        size_t at;
+
+        if (schema_need(in, keys->at[i], &at, err))
+            return ERR_INVALID;
     }
     for (size_t i = 0; i < schema_size(in); i++) {
         int code;

@@ -241,7 +241,7 @@ static int parse_rate(const cJSON *json, const struct learn_param *param, struct
     if (code)
         return code;
     component_free(*value);
-    *value = component_of_rate(rate);
+    *value = component_of_number(param->kind, rate);
     return 0;
 }
 
@@ -272,6 +272,56 @@ static int parse_names(const cJSON *json, struct learn_names *value, const struc
         if (strcmp(value->at[i - 1], value->at[i]) == 0)
             return err_set(err, ERR_INVALID, "%s: names \"%.60s\" twice", buf_str(&path->text),
                            value->at[i]);
+    }
+    return 0;
+}
+
+/* Puts the entry at its place by name. */
+static int put_entry(struct learn_map *map, const char *name, struct component *component,
+                     const struct path *path, struct err *err)
+{
+    size_t i = map->n;
+
+    for (; i > 0 && strcmp(map->names[i - 1], name) > 0; i--) {
+        map->names[i] = map->names[i - 1];
+        map->at[i] = map->at[i - 1];
+    }
+    map->names[i] = mem_strdup(name);
+    map->at[i] = component;
+    map->n++;
+    if (i > 0 && strcmp(map->names[i - 1], name) == 0)
+        return err_set(err, ERR_INVALID, "%s: is given twice", buf_str(&path->text));
+    return 0;
+}
+
+static int parse_map(const cJSON *json, const struct learn_param *param, struct learn_map *map,
+                     struct path *path, struct err *err)
+{
+    size_t n = cJSON_IsObject(json) ? (size_t)cJSON_GetArraySize(json) : 0;
+    const cJSON *member;
+
+    if (!cJSON_IsObject(json) || n > SCHEMA_MAX_FEATURES)
+        return err_set(err, ERR_INVALID,
+                       "%s: write an object of features, such as {\"distance\": \"mean\"}",
+                       buf_str(&path->text));
+    component_free_map(map);
+    map->names = mem_zalloc(n + 1, sizeof(*map->names));
+    map->at = mem_zalloc(n + 1, sizeof(struct component *));
+    cJSON_ArrayForEach(member, json)
+    {
+        size_t before = path_push(path, member->string);
+        struct component *inner = NULL;
+        int code = 0;
+
+        if (cJSON_IsNumber(member) && isfinite(member->valuedouble))
+            inner = component_of_number(param->kind, member->valuedouble);
+        else
+            code = parse_component(member, KIND(param->kind), path, &inner, err);
+        if (!code)
+            code = put_entry(map, member->string, inner, path, err);
+        if (code)
+            return code;
+        path_pop(path, before);
     }
     return 0;
 }
@@ -307,6 +357,8 @@ static int parse_value(const cJSON *json, const struct learn_param *param, void 
         return parse_text_param(json, value, path, err);
     case PARAM_NAMES:
         return parse_names(json, value, path, err);
+    case PARAM_MAP:
+        return parse_map(json, param, value, path, err);
     case PARAM_RATE:
         return parse_rate(json, param, value, path, err);
     case PARAM_CLASS:

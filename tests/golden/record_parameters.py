@@ -8,9 +8,13 @@ Writes parameters.json and parameters.bin.gz beside itself, as record_families.p
 
 import math
 
-from river import dummy, neighbors, stats
+from river import base, compose, dummy, linear_model, neighbors, optim, preprocessing, stats
 
-from record_families import SCALER, record_all, scaled
+from record import NAMES
+from record_families import LOG, SCALER, Declared, record_all, scaled
+
+CATEGORY = NAMES[0]
+OTHERS = NAMES[1:]
 
 
 def neighbour_traces():
@@ -55,7 +59,52 @@ def baseline_traces():
     yield "last class", ["no_change_classifier"], dummy.NoChangeClassifier(), False
 
 
-FAMILIES = {"neighbours": neighbour_traces, "baselines": baseline_traces}
+def logistic(**kwargs):
+    described = {LOG: {"optimizer": {"sgd": {"lr": 0.1}}, **kwargs}}
+    return described, linear_model.LogisticRegression(optimizer=optim.SGD(0.1), **kwargs)
+
+
+class Known(base.Transformer):
+    """Without features that are None."""
+
+    def transform_one(self, x):
+        return {k: v for k, v in x.items() if v is not None}
+
+
+def imputer_traces():
+    """Imputers by name; those of River need every feature that they name to be there, or None."""
+    for name, (described, make) in STATISTICS.items():
+        if name in ("min", "max", "shift", "shift 7", "quantile 0.01"):
+            continue
+        model, theirs = logistic()
+        some = OTHERS[1:3]
+        yield (f"imputer {name}", [{"stat_imputer": {"imputers": {some[0]: described, some[1]: 0.25}}}, SCALER, model],
+               compose.Pipeline(Declared(), preprocessing.StatImputer((some[0], make()), (some[1], 0.25)), Known(),
+                                preprocessing.StandardScaler(), theirs), False)
+
+
+def category_traces():
+    """The first feature is a category, whose numbers only differ; here they are texts."""
+    def split(imputer, model):
+        texts = compose.FuncTransformer(lambda x: {
+            k: str(int(v)) if k == CATEGORY and v is not None else v for k, v in x.items()})
+        one_hot = compose.FuncTransformer(
+            lambda x: {CATEGORY: x[CATEGORY]} if CATEGORY in x else {}) | preprocessing.OneHotEncoder()
+        rest = compose.FuncTransformer(lambda x: {k: v for k, v in x.items() if k != CATEGORY})
+        return compose.Pipeline(Declared(), texts, imputer, Known(), one_hot + rest, model)
+
+    for name, described, statistic in (
+            ("mode", "mode", stats.Mode()), ("mode 2", {"mode": {"k": 2}}, stats.Mode(2)),
+            ("shift", {"shift": {"amount": 0}}, stats.Shift(0)), ("constant", {"category": {"value": "none"}}, "none")):
+        model, theirs = logistic(l2=0.001)
+        imputer = preprocessing.StatImputer((CATEGORY, statistic), (OTHERS[1], stats.Mean()))
+        yield (f"imputer of categories {name}",
+               [{"stat_imputer": {"imputers": {CATEGORY: described, OTHERS[1]: "mean"}}}, "one_hot_encoder", model],
+               split(imputer, theirs), False)
+
+
+FAMILIES = {"neighbours": neighbour_traces, "baselines": baseline_traces,
+            "imputers": imputer_traces, "categories: imputers": category_traces}
 
 if __name__ == "__main__":
     record_all(FAMILIES, "parameters")

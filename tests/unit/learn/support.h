@@ -94,6 +94,8 @@ static const char *const support_pipelines[] = {
     "[\"stat_imputer\", \"max_abs_scaler\", \"linear_regression\"]",
     "[{\"stat_imputer\": {\"statistic\": \"max\"}}, \"adaptive_standard_scaler\", \"normalizer\", "
     "\"knn_regressor\"]",
+    "[{\"stat_imputer\": {\"imputers\": {\"feature_1\": {\"mode\": {\"k\": 4}}, "
+    "\"feature_3\": \"quantile\", \"feature_0\": 2}}}, \"linear_regression\"]",
     "[{\"select\": {\"keys\": [\"feature_1\", \"feature_3\"]}}, \"standard_scaler\", "
     "\"knn_regressor\"]",
     "[\"one_hot_encoder\", {\"discard\": {\"keys\": [\"feature_0\"]}}, \"linear_regression\"]",

@@ -15,11 +15,20 @@ static void test_baselines(void **state)
     golden_family_of("parameters", "baselines", 14);
 }
 
+/* Missing values by statistics of each feature, and missing categories. */
+static void test_imputers(void **state)
+{
+    (void)state;
+    golden_family_of("parameters", "imputers", 8);
+    golden_family_of("parameters", "categories: imputers", 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_neighbours),
         cmocka_unit_test(test_baselines),
+        cmocka_unit_test(test_imputers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

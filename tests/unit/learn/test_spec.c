@@ -51,6 +51,20 @@ static void test_later(void **state)
                      "\"weighted\":true,\"window_size\":1000}}]");
 }
 
+/* What is said of each feature, sorted by name; a constant is a number. */
+static void test_map(void **state)
+{
+    (void)state;
+    assert_canonical(
+        "[{\"stat_imputer\": {\"imputers\": {\"feature_1\": {\"constant\": {\"value\": "
+        "2}}, \"feature_0\": {\"shift\": {}}}}}, \"mean\"]",
+        "[{\"stat_imputer\":{\"imputers\":{\"feature_0\":{\"shift\":{\"amount\":1,"
+        "\"fill_value\":null}},\"feature_1\":2},\"statistic\":\"mean\",\"value\":0}},"
+        "{\"mean\":{}}]");
+    assert_canonical("[{\"stat_imputer\": {\"imputers\": {}}}, \"mean\"]",
+                     "[{\"stat_imputer\":{\"statistic\":\"mean\",\"value\":0}},{\"mean\":{}}]");
+}
+
 /* A learning rate is a number or a scheduler; the number is the scheduler "constant". */
 static void test_rates(void **state)
 {
@@ -246,10 +260,15 @@ static void test_monstrous(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_canonical), cmocka_unit_test(test_later),
-        cmocka_unit_test(test_rates),     cmocka_unit_test(test_defaults_hash_alike),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_schema_refused),
-        cmocka_unit_test(test_registry),  cmocka_unit_test(test_monstrous),
+        cmocka_unit_test(test_canonical),
+        cmocka_unit_test(test_later),
+        cmocka_unit_test(test_map),
+        cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_defaults_hash_alike),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_schema_refused),
+        cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_monstrous),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
