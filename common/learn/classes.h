@@ -76,6 +76,12 @@ extern const struct learn_class gaussian_splitter_class;
 extern const struct learn_class hoeffding_adaptive_tree_regressor_class;
 extern const struct learn_class hoeffding_adaptive_tree_classifier_class;
 
+/* amf_regressor.c */
+extern const struct learn_class amf_regressor_class;
+
+/* amf_classifier.c */
+extern const struct learn_class amf_classifier_class;
+
 /* optimizer.c */
 extern const struct learn_class sgd_class;
 extern const struct learn_class momentum_class;

@@ -38,7 +38,8 @@ struct learner_ops {
 
     /*
      * Never changes anything: safe from several threads. A classifier answers the probability that
-     * the label is 1, and NaN where River's predict_proba_one() is empty: before the first label.
+     * the label is 1, and NaN where River's predict_proba_one() is empty: before the first label;
+     * a regressor answers NaN where River's predict_one() is None.
      */
     double (*predict)(const struct learner *lrn, const double *x);
 

@@ -15,7 +15,8 @@
  * classifier, whose labels are 1 (positive) and 0, and whose prediction is the
  * probability of 1, within [0, 1]. Which it is, its learner says. A classifier
  * answers NaN as long as it cannot tell, which is where River's predict_proba_one()
- * gives nothing: most do before their first label; logistic_regression says 0.5 then.
+ * gives nothing: most do before their first label; logistic_regression says 0.5 then. So
+ * does amf_regressor; other regressors say 0 or so before their first label.
  */
 #ifndef OXBOW_LEARN_MODEL_H
 #define OXBOW_LEARN_MODEL_H

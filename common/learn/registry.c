@@ -31,6 +31,8 @@ static const struct learn_class *const classes[] = {
     &hoeffding_adaptive_tree_regressor_class,
     &hoeffding_tree_classifier_class,
     &hoeffding_adaptive_tree_classifier_class,
+    &amf_regressor_class,
+    &amf_classifier_class,
     &sgd_class,
     &momentum_class,
     &ada_grad_class,

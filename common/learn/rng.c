@@ -128,6 +128,11 @@ double rng_gauss(struct rng *rng, double mu, double sigma)
     return mu + z * sigma;
 }
 
+double rng_uniform(struct rng *rng, double a, double b)
+{
+    return a + (b - a) * rng_random(rng);
+}
+
 uint64_t rng_poisson(struct rng *rng, double rate)
 {
     double end = exp(-rate);
@@ -192,6 +197,21 @@ void rng_sample(struct rng *rng, size_t n, size_t k, size_t *ret)
         pool[j] = pool[n - i - 1];
     }
     free(pool);
+}
+
+size_t rng_choice(struct rng *rng, const double *weights, size_t n)
+{
+    double total = weights[0];
+    double sum = weights[0];
+    double draw;
+    size_t i;
+
+    for (i = 1; i < n; i++)
+        total += weights[i];
+    draw = rng_random(rng) * total;
+    for (i = 0; i + 1 < n && sum <= draw;)
+        sum += weights[++i];
+    return i;
 }
 
 void rng_save(const struct rng *rng, struct buf *out)

@@ -32,6 +32,7 @@ double rng_random(struct rng *rng);                         /* random(): [0, 1),
 uint64_t rng_getrandbits(struct rng *rng, unsigned bits);   /* getrandbits(bits), 1 to 64 */
 uint64_t rng_below(struct rng *rng, uint64_t n);            /* randrange(n), n > 0 */
 double rng_gauss(struct rng *rng, double mu, double sigma); /* gauss(mu, sigma) */
+double rng_uniform(struct rng *rng, double a, double b);    /* uniform(a, b) */
 uint64_t rng_poisson(struct rng *rng, double rate);         /* River's utils.random.poisson() */
 
 /* shuffle(items), on the indices or items of the caller. */
@@ -39,6 +40,9 @@ void rng_shuffle(struct rng *rng, size_t *items, size_t n);
 
 /* sample(range(n), k), k <= n: k distinct indices into `ret`, in the order of selection. */
 void rng_sample(struct rng *rng, size_t n, size_t k, size_t *ret);
+
+/* choices(range(n), weights)[0]: n > 0, weights >= 0, their sum finite and above 0. */
+size_t rng_choice(struct rng *rng, const double *weights, size_t n);
 
 void rng_save(const struct rng *rng, struct buf *out);
 void rng_load(struct rng *rng, struct blob_reader *in);

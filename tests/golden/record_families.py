@@ -12,6 +12,7 @@ A classifier's label is whether a trip lasts longer than 700 s.
 """
 
 import gzip
+import itertools
 import json
 import math
 import pathlib
@@ -19,6 +20,7 @@ import struct
 
 import river
 from river import base, compose, dummy, linear_model, naive_bayes, neighbors, optim, preprocessing, stats, tree
+from river.forest import AMFClassifier, AMFRegressor
 from river.optim import losses, schedulers
 
 from record import NAMES, RIVER, stream
@@ -201,17 +203,24 @@ def last_of(model):
 
 def predict(model, x, classifies):
     if not classifies:
-        return float(model.predict_one(x))
+        p = model.predict_one(x)
+        return math.nan if p is None else float(p)
     p = model.predict_proba_one(x)
     return float(p.get(True, 0.0)) if p else math.nan
 
 
-def record(family, name, pipeline, model, weighted, rows):
+def nodes_of(model):
+    """What a trace says of a forest of Mondrian trees besides: its nodes at the end."""
+    last = last_of(model)
+    return {"nodes": sum(t._n_nodes for t in last)} if isinstance(last, (AMFClassifier, AMFRegressor)) else {}
+
+
+def record(family, name, pipeline, model, weighted, rows, names):
     classifies = isinstance(last_of(model), base.Classifier)
     predictions = []
     error = 0.0
     for i, (x, y, w) in enumerate(rows):
-        x = {k: v for k, v in zip(NAMES, x) if not math.isnan(v)}
+        x = {k: v for k, v in zip(names, x) if not math.isnan(v)}
         y = y > LONG if classifies else y
         p = predict(model, x, classifies)
         if i % EVERY == 0:
@@ -220,26 +229,29 @@ def record(family, name, pipeline, model, weighted, rows):
         model.learn_one(x, y, **({"w": w} if weighted else {}))
     print(f"{family:14} {name:44} mean absolute error {error / len(rows):10.4f}")
     return {"family": family, "name": name, "pipeline": pipeline, "weighted": weighted,
-            **({"categorical": True} if family.startswith("categories") else {})}, predictions
+            **({"categorical": True} if family.startswith("categories") else {}), **nodes_of(model)}, predictions
 
 
 def write(name, data):
     (HERE / name).write_bytes(gzip.compress(data, compresslevel=9, mtime=0))
 
 
-def record_all(families, stem):
-    """Writes <stem>.json and <stem>.bin.gz of all traces of the families."""
+def record_all(families, stem, source=stream, names=None, n=None):
+    """Writes <stem>.json and <stem>.bin.gz of all traces of the families, over the first n rows of a stream of record.py;
+    `names` are its features, if they are not the taxi task's."""
     if river.__version__ != RIVER:
         raise SystemExit(f"River {river.__version__}: the traces are those of {RIVER}")
-    rows = list(stream())
+    rows = list(itertools.islice(source(), n))
     traces, predictions = [], []
     for family, make in families.items():
         for trace in make():
-            described, recorded = record(family, *trace, rows)
+            described, recorded = record(family, *trace, rows, names or NAMES)
             traces.append(described)
             predictions += recorded
     lines = ",\n".join("  " + json.dumps(t) for t in traces)
-    head = json.dumps({"river": river.__version__, "every": EVERY, "long": LONG})[:-1]
+    head = json.dumps({"river": river.__version__, "every": EVERY, "long": LONG,
+                       **({"rows": n} if n else {}),
+                       **({"stream": source.__name__, "features": names} if names else {})})[:-1]
     (HERE / f"{stem}.json").write_text(f'{head}, "traces": [\n{lines}\n]}}\n')
     write(f"{stem}.bin.gz", struct.pack(f"<{len(predictions)}d", *predictions))
 

@@ -207,6 +207,57 @@ static inline double golden_number(const struct json_value *object, const char *
     return v;
 }
 
+/* The rows that the traces of a file were made of; `ret_schema` has their features. */
+static inline void golden_stream(const struct json_value *root, struct golden_rows *rows,
+                                 struct schema **ret_schema)
+{
+    struct buf path = BUF_INIT;
+    struct buf name = BUF_INIT;
+    struct json_value value;
+    struct json_value item;
+    struct json_iter it;
+
+    buf_text(&path, GOLDEN);
+    if (json_get(root, "stream", &value))
+        assert_true(json_string(&value, &path));
+    else
+        buf_text(&path, "stream");
+    buf_text(&path, ".bin.gz");
+    golden_open(rows, buf_str(&path));
+    if (json_get(root, "rows", &value))
+        rows->n = (size_t)golden_number(root, "rows");
+    if (json_get(root, "features", &value)) {
+        *ret_schema = schema_new();
+        for (json_iter_init(&it, &value); json_next_element(&it, &item); buf_clear(&name)) {
+            assert_true(json_string(&item, &name));
+            assert_int_equal(schema_add(*ret_schema, buf_str(&name), FEATURE_NUMERIC, NULL), 0);
+        }
+        assert_int_equal(schema_size(*ret_schema), rows->width);
+    } else {
+        *ret_schema = golden_schema(rows->width);
+    }
+    buf_release(&path);
+    buf_release(&name);
+}
+
+/* The model has as many nodes as River's, where the trace says how many. */
+static inline void golden_nodes(const struct model *m, const struct json_value *trace,
+                                const char *name)
+{
+    struct json_value value;
+    struct json_value root;
+    struct buf text = BUF_INIT;
+
+    if (!json_get(trace, "nodes", &value))
+        return;
+    model_inspect(m, &text);
+    assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
+    if (golden_number(&root, "nodes") != golden_number(trace, "nodes"))
+        fail_msg("%s: %g nodes, River has %g", name, golden_number(&root, "nodes"),
+                 golden_number(trace, "nodes"));
+    buf_release(&text);
+}
+
 /*
  * Replays all traces of one family of <file>.json and <file>.bin.gz, as record_families.py writes
  * them; there are at least so many.
@@ -231,8 +282,8 @@ static inline void golden_family_of(const char *file, const char *family, size_t
     snprintf(path, sizeof(path), GOLDEN "%s.bin.gz", file);
     assert_true(golden_file(path, &predictions));
     assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
-    golden_open(&rows, GOLDEN "stream.bin.gz");
-    struct schema *schema = golden_schema(rows.width);
+    struct schema *schema;
+    golden_stream(&root, &rows, &schema);
     struct schema *categorical = golden_schema_categorical(rows.width);
     struct golden_trace trace = {
         .long_is = golden_number(&root, "long"),
@@ -261,6 +312,7 @@ static inline void golden_family_of(const char *file, const char *family, size_t
 
         double difference = golden_replay(m, &rows, &trace);
 
+        golden_nodes(m, &item, trace.name);
         print_message("  %s: largest difference %.3g\n", trace.name, difference);
         largest = fmax(largest, difference);
         model_free(m);

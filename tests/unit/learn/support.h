@@ -130,6 +130,13 @@ static const char *const support_pipelines[] = {
     "[{\"hoeffding_adaptive_tree_classifier\": {\"grace_period\": 20, \"tau\": 0.3, "
     "\"drift_window_threshold\": 20, \"drift_detector\": {\"adwin\": {\"delta\": 0.9, \"clock\": "
     "1}}}}]",
+    "[\"min_max_scaler\", {\"amf_regressor\": {\"n_estimators\": 2, \"step\": 0.1, \"max_nodes\": "
+    "200}}]",
+    "[{\"amf_regressor\": {\"n_estimators\": 2, \"seed\": 3, \"use_aggregation\": false, "
+    "\"max_nodes\": 40}}]",
+    "[\"min_max_scaler\", {\"amf_classifier\": {\"n_estimators\": 2, \"max_nodes\": 300}}]",
+    "[{\"amf_classifier\": {\"n_estimators\": 1, \"split_pure\": true, \"dirichlet\": 0.1, "
+    "\"max_nodes\": 100}}]",
 };
 
 #define SUPPORT_PIPELINES (sizeof(support_pipelines) / sizeof(support_pipelines[0]))

@@ -109,6 +109,31 @@ static void test_vectors(void **state)
     }
 }
 
+/* choices() and uniform() are CPython's. */
+static void test_choice(void **state)
+{
+    static const double weights[] = {0.5, 0, 3, 1e-9, 2};
+    static const size_t expected[2][12] = {{4, 4, 2, 2, 2, 2, 4, 2, 2, 2, 4, 2},
+                                           {4, 0, 2, 2, 4, 4, 4, 0, 2, 0, 2, 2}};
+    static const double uniform[2][3] = {
+        {-0.44989185580162894, 2.1569231228647316, 1.4010294817143238},
+        {-1.8540521667387502, -0.9063929212234334, 1.5743644077873777}};
+    static const double next[] = {0.9097462559682401, 0.2204406220406967};
+
+    (void)state;
+    for (size_t s = 0; s < 2; s++) {
+        struct rng rng;
+
+        rng_seed(&rng, s ? 42 : 0);
+        for (size_t i = 0; i < 12; i++)
+            assert_int_equal(rng_choice(&rng, weights, 5), expected[s][i]);
+        for (size_t i = 0; i < 3; i++)
+            assert_true(rng_uniform(&rng, -2, 3.5) == uniform[s][i]);
+        assert_int_equal(rng_choice(&rng, &weights[2], 1), 0);
+        assert_true(rng_random(&rng) == next[s]);
+    }
+}
+
 /* The state is renewed as CPython's is, far beyond its 624 words. */
 static void test_long_run(void **state)
 {
@@ -171,9 +196,8 @@ static void test_saved(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_long_run),
-        cmocka_unit_test(test_poisson),
+        cmocka_unit_test(test_vectors),  cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_long_run), cmocka_unit_test(test_poisson),
         cmocka_unit_test(test_saved),
     };
 

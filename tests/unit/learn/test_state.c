@@ -89,6 +89,8 @@ static void test_goes_on_when_bounded(void **state)
             "\"splitter\": {\"tebst_splitter\": {\"digits\": 6}}}}]",
             37, MODEL_MIN_BYTES);
     compare("[{\"knn_regressor\": {\"window_size\": 100000}}]", 37, MODEL_MIN_BYTES);
+    compare("[{\"amf_regressor\": {\"n_estimators\": 3}}]", 37, MODEL_MIN_BYTES);
+    compare("[{\"amf_classifier\": {\"n_estimators\": 3}}]", 37, MODEL_MIN_BYTES);
 }
 
 /* Every learner of the registry is among the pipelines that these tests run over. */
