@@ -38,8 +38,9 @@ struct evaluate {
     struct evaluate_report report;
     struct table *table;
     struct evaluation *evaluation;
-    uint64_t rows; /* that were evaluated */
-    uint64_t bad;  /* rows that could not be read */
+    uint64_t rows;     /* that were evaluated */
+    uint64_t bad;      /* rows that could not be read */
+    uint64_t positive; /* labels above 0 */
 };
 
 /* The baseline last, as everywhere. */
@@ -87,6 +88,19 @@ static void name_bad_row(struct evaluate *e, const struct err *err)
                 e->o->data);
 }
 
+/* Scores of one class alone say little, and are often a mistyped --positive. */
+static void note_one_class(const struct evaluate *e)
+{
+    const struct table_options *o = &e->o->table;
+
+    if (o->kind != MODEL_CLASSIFIER || !e->rows || (e->positive && e->positive < e->rows))
+        return;
+    evaluate_report_clear(&e->report);
+    fprintf(stderr, "oxbow evaluate: %s: column %s is %s in every row%s\n", e->o->data, o->target,
+            e->positive ? "positive" : "negative",
+            o->positive ? "; is the value of --positive as the file has it?" : "");
+}
+
 static int read_rows(struct evaluate *e, struct err *err)
 {
     struct evaluation_sample sample;
@@ -105,6 +119,7 @@ static int read_rows(struct evaluate *e, struct err *err)
             err_prefix(err, "line %" PRIu64, table_line(e->table));
             break;
         }
+        e->positive += sample.y > 0;
         if (++e->rows % 1024 == 0)
             evaluate_report_progress(&e->report, e->rows, table_progress(e->table));
         rc = 0;
@@ -114,6 +129,7 @@ static int read_rows(struct evaluate *e, struct err *err)
     if (rc < 0)
         return err_prefix(err, "%s", e->o->data);
     evaluation_finish(e->evaluation);
+    note_one_class(e);
     return 0;
 }
 

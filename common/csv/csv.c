@@ -208,19 +208,27 @@ static bool take_field(char separator, char **at, char *end, struct csv_field *r
     return true;
 }
 
-/* Semicolons, when there are more of them than commas outside of quotes. */
+/* What the line has most of outside of quotes; the first of them where they are as many. */
 static char guess(const char *text, size_t len)
 {
-    size_t commas = 0;
-    size_t semicolons = 0;
-    bool is_quoted = false;
+    static const char separators[] = {',', ';', '\t'};
+    size_t best = 0;
+    char found = separators[0];
 
-    for (size_t i = 0; i < len; i++) {
-        is_quoted = is_quoted != (text[i] == '"');
-        commas += !is_quoted && text[i] == ',';
-        semicolons += !is_quoted && text[i] == ';';
+    for (size_t k = 0; k < sizeof(separators); k++) {
+        bool is_quoted = false;
+        size_t n = 0;
+
+        for (size_t i = 0; i < len; i++) {
+            is_quoted = is_quoted != (text[i] == '"');
+            n += !is_quoted && text[i] == separators[k];
+        }
+        if (n > best) {
+            best = n;
+            found = separators[k];
+        }
     }
-    return semicolons > commas ? ';' : ',';
+    return found;
 }
 
 int csv_next(struct csv *csv, const struct csv_field **ret, size_t *ret_n, struct err *err)

@@ -1,8 +1,8 @@
 /*
  * Reads CSV, plain or gzipped, a line at a time.
  *
- * Fields are separated by commas, or by semicolons where csv_guess_separator()
- * was called and the first line has more of them than commas; a field in double
+ * Fields are separated by commas, or by semicolons or tabs where csv_guess_separator()
+ * was called and the first line has more of them than of the others; a field in double
  * quotes may hold separators, and a quote written twice. Lines end with LF or CRLF, the last one
  * may lack its end; empty lines are passed over, a byte order mark too. A field does not go on over
  * lines, so that a quote that is never closed costs one line and not the rest of the file.
@@ -34,7 +34,7 @@ struct csv *csv_open(const char *path, struct err *err) MUST_CHECK;
 struct csv *csv_open_memory(const char *data, size_t len);
 void csv_close(struct csv *csv); /* NULL is fine */
 
-/* Before the first line is read: commas or semicolons, by what the first line has more of. */
+/* Before the first line is read: commas, semicolons or tabs, by what it has most of. */
 void csv_guess_separator(struct csv *csv);
 
 /*

@@ -302,8 +302,12 @@ int table_next(struct table *t, struct evaluation_sample *ret, struct err *err)
         rc = read_target(t, &cell[t->target], &ret->y, err);
     if (rc == 0)
         rc = read_moments(t, cell, ret, err);
-    if (rc < 0 && !t->has_row && ++t->first_bad == FIRST_BAD)
+    if (rc < 0 && !t->has_row && !cell_is_missing(&cell[t->target]) &&
+        ++t->first_bad == FIRST_BAD) {
+        err_prefix(err, "none of the first %d rows can be read, and the rest is not tried",
+                   FIRST_BAD);
         return err->code = ERR_REFUSED;
+    }
     if (rc < 0)
         return rc;
     t->has_row = true;

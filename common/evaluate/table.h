@@ -9,8 +9,8 @@
  * number of seconds, or a time: YYYY-MM-DD, with HH:MM:SS behind it, with .mmmZ.
  *
  * A row that cannot be read is an error that names its line and column, and the
- * next call goes on behind it; but a file of which none of the first five rows can
- * be read is refused: the rest would fail as they do.
+ * next call goes on behind it; but a file of which none of the first five rows with a
+ * label can be read is refused: the rest would fail as they do.
  */
 #ifndef OXBOW_EVALUATE_TABLE_H
 #define OXBOW_EVALUATE_TABLE_H

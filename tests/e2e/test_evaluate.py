@@ -144,6 +144,12 @@ def test_refused():
         result = evaluate("--data", bad, *PLAIN)
         check("line 6: 1 fields" in result.stderr and "line 7, column y" in result.stderr, result)
         check("430 rows, 2 that" in result.stdout, result.stdout)
+        bad.write_text("a,y\n" + "1,x\n" * 9)
+        result = evaluate("--data", bad, "--target", "y", status=2)
+        check("none of the first 5 rows can be read" in result.stderr and "line 6, column y" in result.stderr, result)
+        bad.write_text("a\ty\n" + "1\tno\n" * 9)
+        result = evaluate("--data", bad, "--target", "y", "--positive", "yes")
+        check("column y is negative in every row" in result.stderr and "--positive" in result.stderr, result)
         lines = STREAM.read_text().splitlines()
         lines[100] = "0," + lines[100].split(",", 1)[1]
         bad.write_text("\n".join(lines))

@@ -50,8 +50,8 @@ static void expect(const char *text, const char *rendered)
     csv_close(csv);
 }
 
-/* Semicolons separate when the first line has more of them; a comma is then as any other. */
-static void test_semicolons(void **state)
+/* What the first line has most of separates; a comma may then be as any other byte. */
+static void test_separators(void **state)
 {
     static const char text[] = "\"a,b,c\";d\r\n1,5;\"2;3\"\r\n4,5\n";
     struct csv *csv = csv_open_memory(text, sizeof(text) - 1);
@@ -68,6 +68,13 @@ static void test_semicolons(void **state)
     csv_guess_separator(csv);
     render(csv, &out);
     assert_string_equal(buf_str(&out), "1[a|b;c]2[1|2]");
+    buf_clear(&out);
+    csv_close(csv);
+
+    csv = csv_open_memory("a\tb;c\t\"d\te\"\n1,2\t\t3", 18);
+    csv_guess_separator(csv);
+    render(csv, &out);
+    assert_string_equal(buf_str(&out), "1[a|b;c|d\te]2[1,2||3]");
     buf_release(&out);
     csv_close(csv);
 }
@@ -227,7 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_semicolons),
+        cmocka_unit_test(test_separators),
         cmocka_unit_test(test_quotes),
         cmocka_unit_test(test_bad_quotes),
         cmocka_unit_test(test_bad_quote_is_named),

@@ -134,6 +134,23 @@ static void test_hopeless(void **state)
         assert_int_equal(table_next(t, &sample, &err), ERR_INVALID);
     assert_int_equal(table_next(t, &sample, &err), ERR_REFUSED);
     assert_non_null(strstr(err.text, "--drop"));
+    assert_non_null(strstr(err.text, "none of the first 5 rows"));
+    table_close(t);
+}
+
+/* Rows that have no label yet say nothing about those that have one. */
+static void test_late_labels(void **state)
+{
+    struct table_options o = options("y");
+    struct err err = {0};
+    struct table *t = open_text("a,y\n1,\n1,\n1,NA\n1,\n1,\n1,\n1,3\n", &o, &err);
+    struct evaluation_sample sample;
+
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(table_next(t, &sample, &err), ERR_INVALID);
+    assert_int_equal(table_next(t, &sample, &err), 1);
+    assert_true(sample.y == 3);
     table_close(t);
 }
 
@@ -248,10 +265,11 @@ static void test_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_columns),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bad_rows), cmocka_unit_test(test_hopeless),
-        cmocka_unit_test(test_binary),   cmocka_unit_test(test_moments),
-        cmocka_unit_test(test_numbers),  cmocka_unit_test(test_categories),
+        cmocka_unit_test(test_columns),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bad_rows),    cmocka_unit_test(test_hopeless),
+        cmocka_unit_test(test_late_labels), cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_moments),     cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_categories),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
