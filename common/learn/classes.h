@@ -25,6 +25,9 @@ extern const struct learn_class stat_imputer_class;
 /* target_standard_scaler.c */
 extern const struct learn_class target_standard_scaler_class;
 
+/* adaptive_conformal.c */
+extern const struct learn_class adaptive_conformal_class;
+
 /* one_hot_encoder.c */
 extern const struct learn_class one_hot_encoder_class;
 

@@ -34,6 +34,28 @@ static inline double learner_predict(const struct learner *lrn, const double *x)
     return lrn->ops->predict(lrn, x);
 }
 
+static inline bool learner_has_intervals(const struct learner *lrn)
+{
+    return lrn->ops->has_intervals && lrn->ops->has_intervals(lrn);
+}
+
+/* What it says of x now, with its interval, where it has one. */
+static inline void learner_answer(const struct learner *lrn, const double *x, struct issued *ret)
+{
+    *ret = (struct issued){learner_predict(lrn, x), (double)NAN, (double)NAN};
+    if (learner_has_intervals(lrn))
+        lrn->ops->interval(lrn, ret->value, &ret->low, &ret->high);
+}
+
+static inline void learner_learn_issued(struct learner *lrn, const double *x, double y,
+                                        double weight, const struct issued *issued)
+{
+    if (learner_has_intervals(lrn))
+        lrn->ops->learn_issued(lrn, x, y, weight, issued);
+    else
+        learner_learn(lrn, x, y, weight);
+}
+
 static inline void learner_save(const struct learner *lrn, struct buf *out)
 {
     lrn->ops->save(lrn, out);

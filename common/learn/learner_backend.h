@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "learn/blob.h"
 #include "learn/component.h"
+#include "learn/issued.h"
 #include "learn/schema.h"
 
 struct explanation;
@@ -79,6 +80,27 @@ struct learner_ops {
      * set_kinds; `schema` outlives the learner. A class that holds learners passes it on.
      */
     void (*set_schema)(struct learner *lrn, const struct schema *schema);
+
+    /*
+     * (optional, all three or none) Intervals around what it answers. A class that holds a learner
+     * may only know when it is asked whether there are any: then has_intervals says no, and the
+     * other two are not called.
+     */
+    bool (*has_intervals)(const struct learner *lrn);
+
+    /*
+     * The interval around `value`, which is what predict answered, or that value as it was clipped.
+     * False, and nothing is written, when there is none yet; else both are finite, and value
+     * lies within them. Changes nothing, like predict.
+     */
+    bool (*interval)(const struct learner *lrn, double value, double *low, double *high);
+
+    /*
+     * Learns a sample of which `issued` went out, now or by an older state of this learner; what is
+     * NaN in it did not. low <= value <= high. `learn` is this with what it would answer now.
+     */
+    void (*learn_issued)(struct learner *lrn, const double *x, double y, double weight,
+                         const struct issued *issued);
 };
 
 struct preprocessor {

@@ -231,7 +231,9 @@ static bool can_learn(const struct model *m, const double *x, double y, double w
     return !infinite && isfinite(y) && isfinite(weight) && weight > 0;
 }
 
-void model_learn_one(struct model *m, const double *x, double y, double weight)
+/* `issued` may be NULL: nothing is known of it. */
+static void learn(struct model *m, const double *x, double y, double weight,
+                  const struct issued *issued)
 {
     double buffers[2][MODEL_MAX_WIDTH];
 
@@ -247,8 +249,53 @@ void model_learn_one(struct model *m, const double *x, double y, double weight)
         pre->ops->transform(pre, x, buffers[i & 1]);
         x = buffers[i & 1];
     }
-    learner_learn(m->lrn, x, y, weight);
+    if (issued)
+        learner_learn_issued(m->lrn, x, y, weight, issued);
+    else
+        learner_learn(m->lrn, x, y, weight);
     m->learned++;
+}
+
+void model_learn_one(struct model *m, const double *x, double y, double weight)
+{
+    struct issued now;
+
+    if (model_has_intervals(m)) {
+        model_answer(m, x, &now);
+        learn(m, x, y, weight, &now);
+    } else {
+        learn(m, x, y, weight, NULL);
+    }
+}
+
+bool model_has_intervals(const struct model *m)
+{
+    return learner_has_intervals(m->lrn);
+}
+
+void model_answer(const struct model *m, const double *x, struct issued *ret)
+{
+    *ret = (struct issued){model_predict_one(m, x), (double)NAN, (double)NAN};
+    model_interval_one(m, ret->value, &ret->low, &ret->high);
+}
+
+bool model_interval_one(const struct model *m, double value, double *low, double *high)
+{
+    return model_has_intervals(m) && isfinite(value) &&
+           m->lrn->ops->interval(m->lrn, value, low, high);
+}
+
+void model_learn_issued(struct model *m, const double *x, double y, double weight,
+                        const struct issued *issued)
+{
+    struct issued known = *issued;
+
+    if (!isfinite(known.value))
+        known.value = (double)NAN;
+    if (isnan(known.value) || !isfinite(known.low) || !isfinite(known.high) ||
+        known.low > known.value || known.high < known.value)
+        known.low = known.high = (double)NAN;
+    learn(m, x, y, weight, &known);
 }
 
 const char *model_class(const struct model *m)

@@ -27,6 +27,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "learn/issued.h"
 #include "learn/schema.h"
 
 #define MODEL_MAX_WIDTH         SCHEMA_MAX_FEATURES /* features between two stages of a pipeline */
@@ -81,6 +82,30 @@ void model_predict_many(const struct model *m, const double *x, size_t n, double
  * model_skipped().
  */
 void model_learn_one(struct model *m, const double *x, double y, double weight);
+
+/* Intervals: of a regressor whose class gives them (adaptive_conformal.h). */
+
+/* Whether it ever gives any. */
+bool model_has_intervals(const struct model *m);
+
+/*
+ * The interval around `value`: what model_predict_one() has just said, or that as it goes out,
+ * clipped. False, and nothing is written, when the class has none or has seen too few labels for
+ * one; else both ends are finite, and value lies within them.
+ */
+bool model_interval_one(const struct model *m, double value, double *low, double *high);
+
+/* Both at once: model_predict_one(), and the interval around that, NaN where there is none. */
+void model_answer(const struct model *m, const double *x, struct issued *ret);
+
+/*
+ * The same as model_learn_one(), which means "what the model would say of x now", but says what
+ * was said of it, perhaps by an older version of this model: the interval learns from that. Of a
+ * class without intervals the two are one. An `issued` without a value, or of which value does not
+ * lie between low and high, or one is infinite, tells nothing: x and y alone are learned.
+ */
+void model_learn_issued(struct model *m, const double *x, double y, double weight,
+                        const struct issued *issued);
 
 /* Saving. The layout is in model_blob.c. */
 

@@ -23,6 +23,7 @@ static const struct learn_class *const classes[] = {
     &logistic_regression_class,
     &pa_regressor_class,
     &target_standard_scaler_class,
+    &adaptive_conformal_class,
     &pa_classifier_class,
     &knn_regressor_class,
     &knn_classifier_class,

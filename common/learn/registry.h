@@ -92,7 +92,7 @@ struct learn_param {
 
 struct learn_class {
     const char *name;
-    const char *river; /* the class in River that it follows */
+    const char *river; /* the class in River that it follows; NULL: there is none */
     const char *help;  /* one sentence */
     enum learn_kind kind;
     bool fixed_size; /* its state never grows: it may be the model in a tree's leaf */

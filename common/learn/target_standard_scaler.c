@@ -39,16 +39,22 @@ static void target_free(struct learner *lrn)
     free(lrn);
 }
 
+/* A label without a variance is 0. */
+static double scale(const struct target *t, double y)
+{
+    double sd = sqrt(stat_var_get(&t->labels));
+
+    return sd != 0 ? (y - t->labels.mean.mean) / sd : 0;
+}
+
 static void target_learn(struct learner *lrn, const double *x, double y, double weight)
 {
     struct target *t = (struct target *)lrn;
-    double sd;
     double scaled;
 
     (void)weight;
     stat_var_update(&t->labels, y, 1);
-    sd = sqrt(stat_var_get(&t->labels));
-    scaled = sd != 0 ? (y - t->labels.mean.mean) / sd : 0;
+    scaled = scale(t, y);
     if (isfinite(scaled))
         learner_learn(t->inner, x, scaled, 1);
 }
@@ -63,6 +69,48 @@ static double target_predict(const struct learner *lrn, const double *x)
     const struct target *t = (const struct target *)lrn;
 
     return unscale(t, learner_predict(t->inner, x));
+}
+
+/* Intervals are the regressor's: scaled as its labels are. */
+
+static bool target_has_intervals(const struct learner *lrn)
+{
+    return learner_has_intervals(((const struct target *)lrn)->inner);
+}
+
+static bool target_interval(const struct learner *lrn, double value, double *low, double *high)
+{
+    const struct target *t = (const struct target *)lrn;
+    double ends[2];
+
+    if (!(stat_var_get(&t->labels) > 0) ||
+        !t->inner->ops->interval(t->inner, scale(t, value), &ends[0], &ends[1]))
+        return false;
+    ends[0] = fmin(unscale(t, ends[0]), value); /* rounding aside */
+    ends[1] = fmax(unscale(t, ends[1]), value);
+    if (!isfinite(ends[0]) || !isfinite(ends[1]))
+        return false;
+    *low = ends[0];
+    *high = ends[1];
+    return true;
+}
+
+/* What was issued is taken as today's mean and variance have it, like the label. */
+static void target_learn_issued(struct learner *lrn, const double *x, double y, double weight,
+                                const struct issued *issued)
+{
+    struct target *t = (struct target *)lrn;
+    struct issued scaled = {(double)NAN, (double)NAN, (double)NAN};
+    double y_scaled;
+
+    (void)weight;
+    stat_var_update(&t->labels, y, 1);
+    y_scaled = scale(t, y);
+    if (stat_var_get(&t->labels) > 0)
+        scaled =
+            (struct issued){scale(t, issued->value), scale(t, issued->low), scale(t, issued->high)};
+    if (isfinite(y_scaled))
+        learner_learn_issued(t->inner, x, y_scaled, 1, &scaled);
 }
 
 static void target_save(const struct learner *lrn, struct buf *out)
@@ -151,6 +199,9 @@ static const struct learner_ops ops = {
     .explain = target_explain,
     .set_kinds = NULL,
     .set_schema = target_set_schema,
+    .has_intervals = target_has_intervals,
+    .interval = target_interval,
+    .learn_issued = target_learn_issued,
 };
 
 static const struct learn_param params[] = {

@@ -29,13 +29,19 @@ static void use(struct model *m)
         const double x[FEATURES] = {i % 5, i % 7 == 0 ? (double)NAN : i, -i};
 
         struct explanation ex = EXPLANATION_INIT;
+        struct issued said;
 
-        (void)model_predict_one(m, x);
+        model_answer(m, x, &said);
+        if (issued_has_interval(&said) && !(said.low <= said.value && said.value <= said.high))
+            abort();
         buf_clear(&text);
         if (model_explain(m, x, &ex, NULL) == 0) /* not every class can */
             explanation_write(&ex, "m", "v", (double)NAN, &text);
         explanation_release(&ex);
-        model_learn_one(m, x, i % 3, 1 + i % 2);
+        if (i % 4)
+            model_learn_one(m, x, i % 3, 1 + i % 2);
+        else
+            model_learn_issued(m, x, i % 3, 1, &said);
     }
     buf_release(&text);
 }

@@ -104,6 +104,12 @@ static const char *const support_pipelines[] = {
     "[{\"target_standard_scaler\": {\"regressor\": {\"hoeffding_tree_regressor\": "
     "{\"grace_period\": "
     "30, \"tau\": 0.3}}}}]",
+    "[\"standard_scaler\", {\"adaptive_conformal\": {\"window_size\": 60, \"gamma\": 0.05}}]",
+    "[{\"adaptive_conformal\": {\"coverage\": 0.5, \"regressor\": {\"knn_regressor\": "
+    "{\"window_size\": 50}}}}]",
+    "[{\"target_standard_scaler\": {\"regressor\": {\"adaptive_conformal\": "
+    "{\"window_size\": 100}}}}]",
+    "[{\"adaptive_conformal\": {\"regressor\": \"target_standard_scaler\"}}]",
     "[{\"standard_scaler\": {\"with_std\": false}}, {\"knn_regressor\": {\"window_size\": 70}}]",
     "[\"standard_scaler\", {\"knn_regressor\": {\"window_size\": 500, \"n_neighbors\": 40}}]",
     "[\"standard_scaler\", {\"hoeffding_tree_regressor\": {\"grace_period\": 20, \"tau\": 0.4}}]",
