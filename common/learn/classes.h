@@ -31,6 +31,9 @@ extern const struct learn_class adaptive_conformal_class;
 /* one_hot_encoder.c */
 extern const struct learn_class one_hot_encoder_class;
 
+/* feature_hasher.c */
+extern const struct learn_class feature_hasher_class;
+
 /* select.c */
 extern const struct learn_class select_class;
 extern const struct learn_class discard_class;

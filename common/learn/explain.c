@@ -77,7 +77,8 @@ int model_explain(const struct model *m, const double *x, struct explanation *re
 
         if (part->kind != EXPLAIN_FEATURE)
             continue;
-        part->value = x[m->source[part->index]];
+        if (m->source[part->index] != PREPROCESSOR_NO_SOURCE)
+            part->value = x[m->source[part->index]];
         part->scaled = scaled[part->index];
     }
     return 0;

@@ -69,7 +69,8 @@ enum explain_kind {
 struct explain_part {
     enum explain_kind kind;
     size_t index;
-    double value;  /* a feature's as given, a neighbour's label; NaN: missing, or none */
+    double value;  /* a feature's as given, a neighbour's label; NaN: missing, or none: one behind
+                      feature_hasher is made of any number of features */
     double scaled; /* as the learner sees it, behind the preprocessors; NaN as well */
     double weight; /* what `scaled` (of a neighbour `value`) is multiplied by; NaN: by nothing */
     double contribution;

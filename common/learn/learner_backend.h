@@ -12,6 +12,7 @@
 #define OXBOW_LEARN_LEARNER_BACKEND_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "learn/blob.h"
@@ -109,6 +110,8 @@ struct preprocessor {
     size_t n_out; /* features it gives, at most MODEL_MAX_WIDTH */
 };
 
+#define PREPROCESSOR_NO_SOURCE SIZE_MAX /* made of no single feature */
+
 struct preprocessor_ops {
     struct preprocessor *(*create)(const struct component *component, size_t n_in);
     void (*free)(struct preprocessor *pre);
@@ -122,7 +125,7 @@ struct preprocessor_ops {
     /*
      * (optional) What comes out, where it is not what goes in: called once, right after `create`,
      * with the features `in`. Sets n_out, adds as many features to `out`, and says of each which
-     * feature of `in` it is made of; there is room for MODEL_MAX_WIDTH. ERR_INVALID: what is
+     * feature of `in` it is made of, or PREPROCESSOR_NO_SOURCE where there is none; there is room for MODEL_MAX_WIDTH. ERR_INVALID: what is
      * wrong, and what to write; the preprocessor is only freed then. NULL: the same features come
      * out, and none of them may be a category.
      */

@@ -69,7 +69,7 @@ static int fit_stage(struct model *m, size_t i, struct err *err)
     schema_free(m->seen);
     m->seen = out;
     for (size_t j = 0; j < pre->n_out; j++)
-        source[j] = m->source[source[j]];
+        source[j] = source[j] == PREPROCESSOR_NO_SOURCE ? source[j] : m->source[source[j]];
     memcpy(m->source, source, pre->n_out * sizeof(*source));
     return 0;
 }

@@ -9,7 +9,8 @@
 struct model {
     struct schema *schema;
     struct schema *seen; /* what the learner sees */
-    size_t *source;      /* of each feature of `seen`: the index of the one in `schema` */
+    size_t *source;      /* of each feature of `seen`: the index of the one in `schema`, or
+                            PREPROCESSOR_NO_SOURCE */
     uint64_t schema_hash;
     struct spec spec; /* what the stages below were made from; they point into it */
     struct preprocessor *pre[SPEC_MAX_STAGES];

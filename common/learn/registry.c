@@ -13,6 +13,7 @@ static const struct learn_class *const classes[] = {
     &normalizer_class,
     &stat_imputer_class,
     &one_hot_encoder_class,
+    &feature_hasher_class,
     &select_class,
     &discard_class,
     &mean_class,

@@ -56,6 +56,14 @@ void rng_seed(struct rng *rng, uint64_t seed)
     rng->next_gauss = 0;
 }
 
+void rng_seed_numpy(struct rng *rng, uint32_t seed)
+{
+    seed_word(rng, seed);
+    rng->index = RNG_WORDS;
+    rng->has_gauss = false;
+    rng->next_gauss = 0;
+}
+
 static void make_words(struct rng *rng)
 {
     uint32_t *s = rng->state;

@@ -28,6 +28,9 @@ struct rng {
 /* As random.seed(seed), for an int that is not negative. */
 void rng_seed(struct rng *rng, uint64_t seed);
 
+/* As numpy.random.RandomState(seed), whose words are the same generator's. */
+void rng_seed_numpy(struct rng *rng, uint32_t seed);
+
 double rng_random(struct rng *rng);                         /* random(): [0, 1), 53 bits */
 uint64_t rng_getrandbits(struct rng *rng, unsigned bits);   /* getrandbits(bits), 1 to 64 */
 uint64_t rng_below(struct rng *rng, uint64_t n);            /* randrange(n), n > 0 */

@@ -103,8 +103,19 @@ def category_traces():
                split(imputer, theirs), False)
 
 
+def hasher_traces():
+    """A category is hashed as the text of its number."""
+    texts = compose.FuncTransformer(lambda x: {k: str(int(v)) if k == CATEGORY else v for k, v in x.items()})
+    for name, given in (("many", {"n_features": 20, "seed": 42}), ("few", {"n_features": 3, "seed": 7}),
+                        ("positive", {"n_features": 6, "seed": 4294967295, "alternate_sign": False})):
+        model, theirs = logistic(l2=0.01)
+        yield (f"hasher {name}", [{"feature_hasher": given}, SCALER, model],
+               texts | preprocessing.FeatureHasher(**given) | preprocessing.StandardScaler() | theirs, False)
+
+
 FAMILIES = {"neighbours": neighbour_traces, "baselines": baseline_traces,
-            "imputers": imputer_traces, "categories: imputers": category_traces}
+            "imputers": imputer_traces, "categories: imputers": category_traces,
+            "categories: hasher": hasher_traces}
 
 if __name__ == "__main__":
     record_all(FAMILIES, "parameters")

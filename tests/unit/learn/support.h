@@ -96,6 +96,7 @@ static const char *const support_pipelines[] = {
     "\"knn_regressor\"]",
     "[{\"stat_imputer\": {\"imputers\": {\"feature_1\": {\"mode\": {\"k\": 4}}, "
     "\"feature_3\": \"quantile\", \"feature_0\": 2}}}, \"linear_regression\"]",
+    "[{\"feature_hasher\": {\"n_features\": 3, \"seed\": 1}}, \"linear_regression\"]",
     "[{\"select\": {\"keys\": [\"feature_1\", \"feature_3\"]}}, \"standard_scaler\", "
     "\"knn_regressor\"]",
     "[\"one_hot_encoder\", {\"discard\": {\"keys\": [\"feature_0\"]}}, \"linear_regression\"]",

@@ -23,12 +23,20 @@ static void test_imputers(void **state)
     golden_family_of("parameters", "categories: imputers", 4);
 }
 
+/* Features by their hash, categories among them. */
+static void test_hasher(void **state)
+{
+    (void)state;
+    golden_family_of("parameters", "categories: hasher", 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_neighbours),
         cmocka_unit_test(test_baselines),
         cmocka_unit_test(test_imputers),
+        cmocka_unit_test(test_hasher),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
