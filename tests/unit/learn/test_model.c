@@ -1,4 +1,4 @@
-/* Models under input that nobody should send, and within the bounds that they promise. */
+/* Models and what they refuse, and the bounds that they promise: see test_properties.c, too. */
 #include "support.h"
 
 #include "base/json.h"
@@ -26,66 +26,6 @@ static void assert_blob_fits(const struct model *m, size_t max)
     assert_true(model_bytes(m) <= max);
     assert_true(blob.len <= max);
     buf_release(&blob);
-}
-
-/* Extreme, missing and constant values neither crash a model nor let it grow beyond its bound. */
-static void test_extreme_values(void **state)
-{
-    static const double values[] = {0, -0.0, (double)NAN, 1e308, -1e308, 5e-324, 1, 1e15, 0.05};
-
-    (void)state;
-    for (size_t p = 0; p < SUPPORT_PIPELINES; p++) {
-        struct schema *schema = support_schema(FEATURES);
-        struct model *m = support_model(support_pipelines[p], schema);
-        struct rng rng;
-
-        rng_seed(&rng, p);
-        model_set_max_bytes(m, MODEL_MIN_BYTES);
-        for (size_t i = 0; i < 5000; i++) {
-            double x[FEATURES];
-            double y = values[rng_below(&rng, 9)];
-
-            for (size_t j = 0; j < FEATURES; j++)
-                x[j] = values[rng_below(&rng, 9)];
-            double answer = model_predict_one(m, x);
-
-            if (model_kind(m) == MODEL_CLASSIFIER)
-                assert_true(isnan(answer) || (answer >= 0 && answer <= 1));
-            support_learn(m, x, y, 1);
-        }
-        assert_true(model_skipped(m) > 0);
-        assert_true(model_learned(m) + model_skipped(m) == 5000);
-        assert_blob_fits(m, MODEL_MIN_BYTES);
-        model_free(m);
-        schema_free(schema);
-    }
-}
-
-/* The window of a drift detector grows with the logarithm of the rows. */
-#define DETECTOR_GROWTH 2048
-
-/* A million equal rows: the answer is their label, and nothing grows. */
-static void test_equal_rows(void **state)
-{
-    (void)state;
-    for (size_t p = 0; p < SUPPORT_PIPELINES; p++) {
-        struct schema *schema = support_schema(FEATURES);
-        struct model *m = support_model(support_pipelines[p], schema);
-        const double x[FEATURES] = {0.5, 1, 0, -1};
-        size_t bytes = 0;
-
-        for (size_t i = 0; i < 1000000; i++) {
-            support_learn(m, x, 3, 1);
-            if (i == 1000)
-                bytes = model_bytes(m);
-        }
-        /* l2 pulls to 0; a classifier has only seen 0. */
-        assert_true(fabs(model_predict_one(m, x) - (model_kind(m) == MODEL_CLASSIFIER ? 0 : 3)) <
-                    0.51);
-        assert_true(model_bytes(m) <= bytes + DETECTOR_GROWTH);
-        model_free(m);
-        schema_free(schema);
-    }
 }
 
 /* What cannot be learned is counted, and changes nothing. */
@@ -251,8 +191,6 @@ static void test_tree_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_extreme_values),
-        cmocka_unit_test(test_equal_rows),
         cmocka_unit_test(test_skipped),
         cmocka_unit_test(test_classifier_labels),
         cmocka_unit_test(test_kinds),
