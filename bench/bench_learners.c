@@ -133,7 +133,7 @@ int main(int argc, char **argv)
     }
     qsort(took, PASSES, sizeof(*took), compare_doubles);
 
-    /* A classifier has no answer before its first label. */
+    /* Some have no answer before their first label. */
     for (size_t i = 0; i < rows.n; i++)
         if (!isnan(predicted[i]))
             metrics_update(&metrics, rows.values[i * (rows.width + 1) + rows.width], predicted[i]);
