@@ -125,9 +125,9 @@ struct preprocessor_ops {
     /*
      * (optional) What comes out, where it is not what goes in: called once, right after `create`,
      * with the features `in`. Sets n_out, adds as many features to `out`, and says of each which
-     * feature of `in` it is made of, or PREPROCESSOR_NO_SOURCE where there is none; there is room for MODEL_MAX_WIDTH. ERR_INVALID: what is
-     * wrong, and what to write; the preprocessor is only freed then. NULL: the same features come
-     * out, and none of them may be a category.
+     * feature of `in` it is made of, or PREPROCESSOR_NO_SOURCE where that is no single one; there
+     * is room for MODEL_MAX_WIDTH. ERR_INVALID: what is wrong, and what to write; the preprocessor
+     * is only freed then. NULL: the same features come out, and none of them may be a category.
      */
     int (*fit)(struct preprocessor *pre, const struct schema *in, struct schema *out,
                size_t *source, struct err *err);

@@ -1,7 +1,7 @@
 /*
  * Scales each feature to mean 0 and variance 1 by what was seen so far
  * (Welford; population variance; 0 when the variance is 0). A missing value
- * stays missing and teaches nothing.
+ * stays missing and teaches nothing. With a window_size: windowed_scaler.h.
  *
  * State: four rows of n doubles in one allocation, so that a sample is one pass
  * without a branch that the compiler turns into vector code.
@@ -12,11 +12,13 @@
 #include "base/mem.h"
 #include "learn/classes.h"
 #include "learn/learner_backend.h"
+#include "learn/windowed_scaler.h"
 
 #define ROWS 4
 
 struct scaler_params {
     bool with_std;
+    uint64_t window_size; /* PARAM_NONE: all values */
 };
 
 struct scaler {
@@ -31,8 +33,13 @@ struct scaler {
 static struct preprocessor *scaler_create(const struct component *component, size_t n_in)
 {
     const struct scaler_params *params = component->params;
-    struct scaler *s = mem_zalloc(1, sizeof(*s));
+    struct scaler *s;
 
+    if (params->window_size != PARAM_NONE)
+        return windowed_scaler_new(params->with_std ? WINDOWED_STANDARD : WINDOWED_CENTRED, n_in,
+                                   (size_t)params->window_size);
+
+    s = mem_zalloc(1, sizeof(*s));
     s->base.ops = component->class->preprocessor;
     s->base.n_in = n_in;
     s->base.n_out = n_in;
@@ -136,6 +143,7 @@ static const struct learn_param params[] = {
      .offset = offsetof(struct scaler_params, with_std),
      .fallback = 1,
      .help = "Divide by the standard deviation, too."},
+    WINDOW_SIZE_PARAM(scaler_params),
 };
 
 const struct learn_class standard_scaler_class = {

@@ -113,9 +113,52 @@ def hasher_traces():
                texts | preprocessing.FeatureHasher(**given) | preprocessing.StandardScaler() | theirs, False)
 
 
+class Seen(base.Transformer):
+    """A scaler by a window, which fails on a feature that it has not learned: that is missing then, as ours is."""
+
+    def __init__(self, scaler, known):
+        self.scaler = scaler
+        self.known = known
+
+    def learn_one(self, x):
+        self.scaler.learn_one(x)
+
+    def transform_one(self, x):
+        return self.scaler.transform_one({k: v for k, v in x.items() if k in self.known(self.scaler)})
+
+
+class Real(preprocessing.StandardScaler):
+    """Its variance by a window falls below 0 by rounding, whose root is complex: 0 here, as in ours."""
+
+    def transform_one(self, x):
+        if not self.with_std:
+            return super().transform_one(x)
+        out = {}
+        for k, v in x.items():
+            var = self.vars[k].get()
+            out[k] = (v - self.means[k].get()) / var**0.5 if var > 0 else 0.0
+        return out
+
+
+def window_traces():
+    for size in (1, 5, 200):
+        for with_std in (True, False):
+            model, theirs = logistic()
+            yield (f"standard_scaler {size} {'' if with_std else 'centred'}",
+                   [{SCALER: {"window_size": size, "with_std": with_std}}, model],
+                   Real(with_std, size) | theirs, False)
+        model, theirs = logistic()
+        yield (f"min_max_scaler {size}", [{"min_max_scaler": {"window_size": size}}, model],
+               Seen(preprocessing.MinMaxScaler(size), lambda s: s.min) | theirs, False)
+        model, theirs = logistic()
+        yield (f"max_abs_scaler {size}", [{"max_abs_scaler": {"window_size": size}}, model],
+               preprocessing.MaxAbsScaler(size) | theirs, False)
+
+
 FAMILIES = {"neighbours": neighbour_traces, "baselines": baseline_traces,
             "imputers": imputer_traces, "categories: imputers": category_traces,
-            "categories: hasher": hasher_traces}
+            "categories: hasher": hasher_traces,
+            "windows": window_traces}
 
 if __name__ == "__main__":
     record_all(FAMILIES, "parameters")

@@ -97,6 +97,8 @@ static const char *const support_pipelines[] = {
     "[{\"stat_imputer\": {\"imputers\": {\"feature_1\": {\"mode\": {\"k\": 4}}, "
     "\"feature_3\": \"quantile\", \"feature_0\": 2}}}, \"linear_regression\"]",
     "[{\"feature_hasher\": {\"n_features\": 3, \"seed\": 1}}, \"linear_regression\"]",
+    "[{\"standard_scaler\": {\"window_size\": 30}}, {\"min_max_scaler\": {\"window_size\": 20}}, "
+    "{\"max_abs_scaler\": {\"window_size\": 10}}, \"linear_regression\"]",
     "[{\"select\": {\"keys\": [\"feature_1\", \"feature_3\"]}}, \"standard_scaler\", "
     "\"knn_regressor\"]",
     "[\"one_hot_encoder\", {\"discard\": {\"keys\": [\"feature_0\"]}}, \"linear_regression\"]",

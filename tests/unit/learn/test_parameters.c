@@ -30,6 +30,13 @@ static void test_hasher(void **state)
     golden_family_of("parameters", "categories: hasher", 3);
 }
 
+/* Scalers by their last values only. */
+static void test_windows(void **state)
+{
+    (void)state;
+    golden_family_of("parameters", "windows", 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -37,6 +44,7 @@ int main(void)
         cmocka_unit_test(test_baselines),
         cmocka_unit_test(test_imputers),
         cmocka_unit_test(test_hasher),
+        cmocka_unit_test(test_windows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
