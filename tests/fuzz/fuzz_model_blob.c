@@ -3,7 +3,9 @@
  * that predicts, explains, learns and saves; and what such a model saves loads again.
  *
  * The length, the hashes and the checksum are made right first, so that the
- * fuzzer gets behind them.
+ * fuzzer gets behind them. Each input is tried as a blob over each of the schemas:
+ * that of the seeds in corpus/model_blob, and those of tests/golden/blobs, which has
+ * blobs of every class and which run.sh adds to the seeds.
  */
 #include <endian.h>
 #include <math.h>
@@ -15,7 +17,8 @@
 #include "learn/explain.h"
 #include "learn/model.h"
 
-#define FEATURES  3
+#define FEATURES  4 /* at most */
+#define SCHEMAS   3
 #define FRAME     48 /* bytes before the text and behind the state */
 #define MAX_BYTES ((size_t)1 << 20)
 
@@ -26,7 +29,7 @@ static void use(struct model *m)
     struct buf text = BUF_INIT;
 
     for (int i = 0; i < 40; i++) {
-        const double x[FEATURES] = {i % 5, i % 7 == 0 ? (double)NAN : i, -i};
+        const double x[FEATURES] = {i % 5, i % 7 == 0 ? (double)NAN : i, -i, 0.5 * i};
 
         struct explanation ex = EXPLANATION_INIT;
         struct issued said;
@@ -86,22 +89,45 @@ static void sign(char *blob, size_t size, const struct schema *schema)
     put_u64(blob + size - 8, XXH64(blob, size - 8, 0));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static struct schema *schema_of(const char *const *names, size_t n, const enum feature_kind *kinds)
 {
     struct schema *schema = schema_new();
+
+    for (size_t i = 0; i < n; i++) {
+        if (schema_add(schema, names[i], kinds[i], NULL))
+            abort();
+    }
+    return schema;
+}
+
+static void open_schemas(struct schema **schemas)
+{
+    static const char *const letters[] = {"a", "b", "c"};
+    static const char *const features[] = {"feature_0", "feature_1", "feature_2", "feature_3"};
+    static const enum feature_kind mixed[] = {FEATURE_NUMERIC, FEATURE_BOOLEAN, FEATURE_NUMERIC};
+    static const enum feature_kind numbers[] = {FEATURE_NUMERIC, FEATURE_NUMERIC, FEATURE_NUMERIC,
+                                                FEATURE_NUMERIC};
+    static const enum feature_kind categories[] = {FEATURE_CATEGORICAL, FEATURE_NUMERIC,
+                                                   FEATURE_NUMERIC, FEATURE_NUMERIC};
+
+    schemas[0] = schema_of(letters, 3, mixed);
+    schemas[1] = schema_of(features, 4, numbers);
+    schemas[2] = schema_of(features, 4, categories);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct schema *schemas[SCHEMAS];
     char *signed_blob = mem_alloc(size + 1);
 
-    if (schema_add(schema, "a", FEATURE_NUMERIC, NULL) ||
-        schema_add(schema, "b", FEATURE_BOOLEAN, NULL) ||
-        schema_add(schema, "c", FEATURE_NUMERIC, NULL))
-        abort();
+    if (!schemas[0])
+        open_schemas(schemas);
     memcpy(signed_blob, data, size);
-    try_load(signed_blob, size, schema);
-    if (size >= FRAME) {
-        sign(signed_blob, size, schema);
-        try_load(signed_blob, size, schema);
+    try_load(signed_blob, size, schemas[0]);
+    for (size_t i = 0; size >= FRAME && i < SCHEMAS; i++) {
+        sign(signed_blob, size, schemas[i]);
+        try_load(signed_blob, size, schemas[i]);
     }
     free(signed_blob);
-    schema_free(schema);
     return 0;
 }

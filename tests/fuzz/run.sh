@@ -32,6 +32,11 @@ for target in "$@"; do
     if [ -d "$here/corpus/$what" ]; then
         cp -R "$here/corpus/$what/." "$work/$what"
     fi
+    if [ "$what" = model_blob ]; then # a line of JSON, then a blob of each class
+        for blob in "$here"/../golden/blobs/*.gz; do
+            gzip -dc "$blob" | tail -n +2 >"$work/$what/$(basename "$blob" .gz)"
+        done
+    fi
     dict=
     if [ -f "$here/$what.dict" ]; then
         dict=-dict=$here/$what.dict
