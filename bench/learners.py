@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Races the learners against River's on the same rows, taking turns.
 
-    python learners.py path/to/bench_learners [--rows 20000] [--runs 5] [--only NAME]
+    python learners.py path/to/bench_learners [--rows 20000] [--runs 5] [--only NAME] [--markdown]
 
 Run it with a Python that has River. Each row is predicted, then learned. The
-runs alternate, so that a busy machine slows both; the figure is the median.
+runs alternate, so that a busy machine slows both; the figure is the median. The program
+`oxbow` beside bench_learners says which learners there are: one without a race is named.
 """
 
 import argparse
 import json
 import math
+import pathlib
 import platform
 import random
 import statistics
@@ -18,74 +20,78 @@ import subprocess
 import sys
 import tempfile
 import time
+import typing
 
 import river
-from river import base, dummy, forest, linear_model, naive_bayes, neighbors, preprocessing, stats, tree
+from river import base, dummy, ensemble, forest, linear_model, naive_bayes, neighbors, preprocessing, stats, tree
 
 LONG = 700  # seconds: what a classifier is asked about
 # passenger_count, is_weekend, l1_distance, avg_speed_by_hour, hour_cos, hour_sin: as bench_learners calls them, because
 # forests draw among features in the order of their names.
 NAMES = ["f0", "f1", "f2", "f3", "f4", "f5"]
+NO_RACE = {"adaptive_conformal": "River has no such class"}
 
 
-def scaled(model):
-    return preprocessing.StandardScaler() | model
+class Race(typing.NamedTuple):
+    """A learner behind a scaler, ours and River's."""
+    make: typing.Callable  # River's learner
+    parameters: dict = {}  # ours, beside the defaults
+    floor: int = 0  # the ratio that is asked for; 0: none, it is reported
+    share: float = 1.0  # of the rows: less where River would take minutes
+    scaler: str | None = "standard_scaler"
 
 
-def lazy(window):
-    return neighbors.LazySearch(window_size=window)
+SCALERS = {"standard_scaler": preprocessing.StandardScaler, "min_max_scaler": preprocessing.MinMaxScaler}
+SEED = {"seed": 1}
+FEW = 0.2  # also: Mondrian trees have no bound in River, and ours reach 16 MiB after some 5,000 rows
 
 
+def lazy():
+    return neighbors.LazySearch(window_size=1000)
+
+
+# One line a learner.
 RACES = {
-    "mean": (["mean"], lambda: dummy.StatisticRegressor(stats.Mean()), 1.0),
-    "standard_scaler + linear_regression": (
-        ["standard_scaler", "linear_regression"],
-        lambda: scaled(linear_model.LinearRegression()),
-        1.0,
-    ),
-    "standard_scaler + hoeffding_tree_regressor": (
-        ["standard_scaler", "hoeffding_tree_regressor"],
-        lambda: scaled(tree.HoeffdingTreeRegressor()),
-        1.0,
-    ),
-    "standard_scaler + hoeffding_adaptive_tree_regressor": (
-        ["standard_scaler", {"hoeffding_adaptive_tree_regressor": {"seed": 1}}],
-        lambda: scaled(tree.HoeffdingAdaptiveTreeRegressor(seed=1)),
-        1.0,
-    ),
-    "standard_scaler + knn_regressor": (
-        ["standard_scaler", "knn_regressor"],
-        lambda: scaled(neighbors.KNNRegressor(engine=lazy(1000))),
-        0.25,
-    ),
-    "standard_scaler + logistic_regression": (
-        ["standard_scaler", "logistic_regression"],
-        lambda: scaled(linear_model.LogisticRegression()),
-        1.0,
-    ),
-    "standard_scaler + pa_classifier": (
-        ["standard_scaler", "pa_classifier"],
-        lambda: scaled(linear_model.PAClassifier()),
-        1.0,
-    ),
-    "gaussian_nb": (["gaussian_nb"], naive_bayes.GaussianNB, 1.0),
-    "standard_scaler + knn_classifier": (
-        ["standard_scaler", "knn_classifier"],
-        lambda: scaled(neighbors.KNNClassifier(engine=lazy(1000))),
-        0.25,
-    ),
-    # As long as neither is at its bound: River's trees have none, ours reach 16 MiB after some 5,000 rows.
-    "min_max_scaler + amf_regressor": (
-        ["min_max_scaler", {"amf_regressor": {"seed": 1}}],
-        lambda: preprocessing.MinMaxScaler() | forest.AMFRegressor(seed=1),
-        0.2,
-    ),
-    "min_max_scaler + amf_classifier": (
-        ["min_max_scaler", {"amf_classifier": {"seed": 1}}],
-        lambda: preprocessing.MinMaxScaler() | forest.AMFClassifier(seed=1),
-        0.2,
-    ),
+    "linear_regression": Race(linear_model.LinearRegression, floor=150),
+    "logistic_regression": Race(linear_model.LogisticRegression, floor=150),
+    "hoeffding_tree_regressor": Race(tree.HoeffdingTreeRegressor, floor=60),
+    "hoeffding_tree_classifier": Race(tree.HoeffdingTreeClassifier, floor=60),
+    "hoeffding_adaptive_tree_regressor": Race(lambda: tree.HoeffdingAdaptiveTreeRegressor(seed=1), SEED, floor=40),
+    "hoeffding_adaptive_tree_classifier": Race(lambda: tree.HoeffdingAdaptiveTreeClassifier(seed=1), SEED, floor=40),
+    "knn_regressor": Race(lambda: neighbors.KNNRegressor(engine=lazy()), floor=200, share=0.25),
+    "knn_classifier": Race(lambda: neighbors.KNNClassifier(engine=lazy()), floor=200, share=0.25),
+    "arf_regressor": Race(lambda: forest.ARFRegressor(seed=1), SEED, floor=30, share=FEW),
+    "arf_classifier": Race(lambda: forest.ARFClassifier(seed=1), SEED, floor=30, share=FEW),
+    "mean": Race(lambda: dummy.StatisticRegressor(stats.Mean()), scaler=None),
+    "statistic_regressor": Race(lambda: dummy.StatisticRegressor(stats.Mean()), scaler=None),
+    "prior": Race(dummy.PriorClassifier, scaler=None),
+    "no_change_classifier": Race(dummy.NoChangeClassifier, scaler=None),
+    "pa_regressor": Race(linear_model.PARegressor),
+    "pa_classifier": Race(linear_model.PAClassifier),
+    "softmax_regression": Race(linear_model.SoftmaxRegression),
+    "target_standard_scaler": Race(lambda: preprocessing.TargetStandardScaler(linear_model.LinearRegression())),
+    "gaussian_nb": Race(naive_bayes.GaussianNB, scaler=None),
+    "amf_regressor": Race(lambda: forest.AMFRegressor(seed=1), SEED, share=FEW, scaler="min_max_scaler"),
+    "amf_classifier": Race(lambda: forest.AMFClassifier(seed=1), SEED, share=FEW, scaler="min_max_scaler"),
+    "bagging_regressor": Race(lambda: ensemble.BaggingRegressor(linear_model.LinearRegression(), seed=1), SEED, share=FEW),
+    "bagging_classifier": Race(lambda: ensemble.BaggingClassifier(linear_model.LogisticRegression(), seed=1), SEED,
+                               share=FEW),
+    "adwin_bagging_classifier": Race(
+        lambda: ensemble.ADWINBaggingClassifier(linear_model.LogisticRegression(), seed=1), SEED, share=FEW),
+    "leveraging_bagging_classifier": Race(
+        lambda: ensemble.LeveragingBaggingClassifier(linear_model.LogisticRegression(), seed=1), SEED, share=FEW),
+    "srp_regressor": Race(lambda: ensemble.SRPRegressor(seed=1), SEED, share=FEW),
+    "srp_classifier": Race(lambda: ensemble.SRPClassifier(seed=1), SEED, share=FEW),
 }
+
+
+def ours(name, race):
+    learner = {name: race.parameters} if race.parameters else name
+    return [race.scaler, learner] if race.scaler else [learner]
+
+
+def rivers(race):
+    return SCALERS[race.scaler]() | race.make() if race.scaler else race.make()
 
 
 def taxi_rows(n, seed=7):
@@ -126,17 +132,16 @@ def run_river_classifier(model, rows):
     return (time.perf_counter() - started) / len(samples) * 1e9, error / n
 
 
-def run_river(make, rows):
-    model = make()
+def run_river(race, rows):
+    model = rivers(race)
     if is_classifier(model):
         return run_river_classifier(model, rows)
     samples = [(dict(zip(NAMES, x)), y) for x, y in rows]
-    error = 0.0
-    n = 0
+    error = n = 0
     started = time.perf_counter()
     for x, y in samples:
         p = model.predict_one(x)
-        if p is not None:
+        if p is not None:  # as some answer before the first label
             error += abs(y - p)
             n += 1
         model.learn_one(x, y)
@@ -149,37 +154,60 @@ def run_ours(program, pipeline, path, n, *above):
     return result["ns"], result["mae"]
 
 
+def classes(program):
+    """{learner: whether it is a classifier} of the registry."""
+    listing = subprocess.run([pathlib.Path(program).with_name("oxbow"), "learners", "--json"], check=True,
+                             capture_output=True)
+    return {c["name"]: c["kind"] == "classifier" for c in json.loads(listing.stdout)
+            if c["kind"] in ("regressor", "classifier")}
+
+
+def race_one(args, name, is_classifier_, rows, path):
+    race = RACES[name]
+    rows = rows[:int(len(rows) * race.share)]
+    above = [str(LONG)] if is_classifier_ else []  # labels of classifiers
+    theirs, mine = [], []
+    for _ in range(args.runs):
+        theirs.append(run_river(race, rows))
+        mine.append(run_ours(args.program, ours(name, race), path, len(rows), *above))
+    a = statistics.median(t for t, _ in theirs)
+    b = statistics.median(t for t, _ in mine)
+    same = abs(theirs[0][1] - mine[0][1]) <= 1e-9 * max(1, abs(theirs[0][1]))
+    floor = f"{race.floor} {'met' if a / b >= race.floor else 'MISSED'}" if race.floor else "-"
+    if args.markdown:
+        pipeline = ", ".join(filter(None, (race.scaler, name)))
+        print(f"| {pipeline} | {a / 1e3:.2f} | {b / 1e3:.3f} | {a / b:.0f} | {race.floor or '-'} | "
+              f"{'equal' if same else 'not equal'} |", flush=True)
+        return
+    print(f"{name:36} {len(rows):6} {a / 1e3:9.2f} {b / 1e3:9.3f} {a / b:7.0f} {floor:>11}  {mine[0][1]:.6f} "
+          f"{'equal' if same else f'River {theirs[0][1]:.6f}'}", flush=True)
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("program")
     parser.add_argument("--rows", type=int, default=20000)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", default="", help="only the races whose name has this in it")
+    parser.add_argument("--only", default="", help="only the learners whose name has this in it")
+    parser.add_argument("--markdown", action="store_true", help="as the table of docs/benchmarks.md")
     args = parser.parse_args()
     rows = list(taxi_rows(args.rows))
+    known = classes(args.program)
 
-    print(f"River {river.__version__}, Python {platform.python_version()}, {args.rows} rows, "
-          f"median of {args.runs}")
-    print(f"{'pipeline':52} {'River us':>9} {'ours us':>9} {'ratio':>7}  MAE")
+    print(f"River {river.__version__}, Python {platform.python_version()}, median of {args.runs}")
+    if args.markdown:
+        print("| pipeline | River | oxbow | ratio | floor | MAE |\n| --- | --- | --- | --- | --- | --- |")
+    else:
+        print(f"{'learner':36} {'rows':>6} {'River us':>9} {'ours us':>9} {'ratio':>7} {'floor':>11}  MAE")
     with tempfile.NamedTemporaryFile() as file:
         file.write(struct.pack("<Q", len(NAMES)))
         for x, y in rows:
             file.write(struct.pack(f"<{len(NAMES) + 1}d", *x, y))
         file.flush()
-        for name, (pipeline, make, share) in RACES.items():
-            if args.only not in name:
-                continue
-            n = int(len(rows) * share)
-            above = [str(LONG)] if is_classifier(make()) else []  # labels of classifiers
-            theirs, ours = [], []
-            for _ in range(args.runs):
-                theirs.append(run_river(make, rows[:n]))
-                ours.append(run_ours(args.program, pipeline, file.name, n, *above))
-            a = statistics.median(t for t, _ in theirs)
-            b = statistics.median(t for t, _ in ours)
-            same = abs(theirs[0][1] - ours[0][1]) <= 1e-9 * abs(theirs[0][1])
-            print(f"{name:52} {a / 1e3:9.2f} {b / 1e3:9.3f} {a / b:7.0f}  {ours[0][1]:.6f} "
-                  f"{'equal' if same else f'River {theirs[0][1]:.6f}'}", flush=True)
+        for name in (name for name in RACES if name in known and args.only in name):
+            race_one(args, name, known[name], rows, file.name)
+    for name in sorted(set(known) - set(RACES)):
+        print(f"{name}: no race: {NO_RACE.get(name, 'add it to RACES')}")
 
 
 if __name__ == "__main__":
