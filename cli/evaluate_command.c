@@ -24,11 +24,12 @@ struct evaluate_options {
     struct option_many models;
     struct table_options table;
     const char *metrics;
-    double threshold;      /* 0: not given */
-    int64_t every;         /* 0: no */
-    int64_t limit;         /* 0: none */
-    int64_t window;        /* 0: no */
-    double window_seconds; /* 0: no */
+    double threshold;        /* 0: not given */
+    int64_t every;           /* 0: no */
+    int64_t limit;           /* 0: none */
+    int64_t window;          /* 0: no */
+    double window_seconds;   /* 0: no */
+    int64_t max_model_bytes; /* 0: the default */
     const char *plot;
     bool json;
 };
@@ -203,6 +204,7 @@ static int begin(struct evaluate *e, struct err *err)
         .threshold = o->threshold,
         .window = (uint64_t)o->window,
         .window_seconds = o->window_seconds,
+        .max_model_bytes = (size_t)o->max_model_bytes,
         .on_every = on_every,
         .ctx = e,
     };
@@ -359,7 +361,7 @@ static const char *check(struct evaluate_options *o)
             return "--config needs --replay FILE: the trips to evaluate the task on";
         if (o->data || o->table.target || o->table.features || o->table.drop || o->kind ||
             o->table.categorical || o->table.positive || o->models.n || o->table.moment ||
-            has_delay || o->table.label_time || o->threshold > 0)
+            has_delay || o->table.label_time || o->threshold > 0 || o->max_model_bytes)
             return "with --replay the task file says what is predicted, from what and by which "
                    "models; leave out --data, --target, --model and what goes with them";
         return NULL;
@@ -423,6 +425,8 @@ int evaluate_command(int argc, char **argv)
         {"window", 0, OPTION_INT, "N", "also the scores of the last N answers", &o.window, 1, 1e9},
         {"window-seconds", 0, OPTION_NUMBER, "S", "and of the answers of the last S seconds",
          &o.window_seconds, 1e-3, 1e12},
+        {"max-model-bytes", 0, OPTION_INT, "N", "what each model may take (default 16 MiB)",
+         &o.max_model_bytes, MODEL_MIN_BYTES, 1e12},
         {"every", 0, OPTION_INT, "N", "also print the scores after every N answers", &o.every, 1,
          1e15},
         {"limit", 0, OPTION_INT, "N", "only the first N rows", &o.limit, 1, 1e15},

@@ -229,6 +229,8 @@ int evaluation_add(struct evaluation *ev, const char *name, const char *pipeline
         scorecard_free(c.scores);
         return err_prefix(err, "model \"%s\"", name);
     }
+    if (ev->options.max_model_bytes)
+        model_set_max_bytes(c.model, ev->options.max_model_bytes);
     c.name = mem_strdup(name);
     ev->contender[ev->n++] = c;
     return 0;

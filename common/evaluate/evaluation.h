@@ -44,6 +44,7 @@ struct evaluation_options {
     double threshold;            /* of the metrics ..._at_threshold; 0: 0.5 */
     uint64_t window;             /* scores of the last so many, too; 0: no */
     double window_seconds;       /* and of the last so many seconds; 0: no */
+    size_t max_model_bytes;      /* bound of each model (model_set_max_bytes()); 0: the default */
     uint64_t every;              /* answers between two calls of on_every; 0: none */
     void (*on_every)(void *ctx, struct evaluation *ev);
     void *ctx;

@@ -82,6 +82,9 @@ def test_output():
         drawn = xml.etree.ElementTree.parse(pathlib.Path(folder) / "out.svg")
         texts = [node.text for node in drawn.iter() if node.tag.endswith("text")]
         check("linear" in texts and "baseline" in texts, texts)
+        forest = ("--data", STREAM, *PLAIN, "--model", 'forest=["amf_regressor"]')
+        small, large = (scores(*forest, *bound)["forest"]["bytes"] for bound in (("--max-model-bytes", 100000), ()))
+        check(small <= 100000 < large, f"{small} {large}")
         check("mae, " in "".join(t for t in texts if t), texts)
         moment = ("--moment", "second", "--label-delay", 5)
         found = [json.loads(line) for line in evaluate(
@@ -129,6 +132,7 @@ def test_refused():
             (("--data", STREAM, *PLAIN, *moment, "--label-time", "label_second"), "not both"),
             (("--data", STREAM, *PLAIN, "--every", "0"), "--every"),
             (("--data", STREAM, *PLAIN, "--window", "0"), "--window"),
+            (("--data", STREAM, *PLAIN, "--max-model-bytes", "5"), "--max-model-bytes"),
             (("--data", STREAM, *PLAIN, "--window-seconds", "60"), "needs --moment"),
             (("--data", STREAM, "--target", "y"), "column time"),
             (("--config", ROOT / "config" / "taxi.json"), "--replay"),
