@@ -195,6 +195,13 @@ size_t adwin_bytes(const struct adwin *a)
     return sizeof(*a) + a->n_rows * (row_stride(a) * sizeof(*a->bucket) + sizeof(*a->count));
 }
 
+size_t adwin_bytes_max(const struct adwin_params *params)
+{
+    struct adwin longest = {.params = *params, .n_rows = ADWIN_MAX_ROWS};
+
+    return adwin_bytes(&longest);
+}
+
 void adwin_save(const struct adwin *a, struct buf *out)
 {
     blob_write_u64(out, a->tick);

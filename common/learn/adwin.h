@@ -97,7 +97,8 @@ static inline double adwin_width(const struct adwin *a)
 {
     return a->width;
 }
-size_t adwin_bytes(const struct adwin *a); /* of memory, the struct included */
+size_t adwin_bytes(const struct adwin *a);                 /* of memory, the struct included */
+size_t adwin_bytes_max(const struct adwin_params *params); /* the most that it comes to */
 
 /* Saving: the state without the parameters; what it goes on from is the same to the last bit. */
 

@@ -87,6 +87,15 @@ extern const struct learn_class amf_regressor_class;
 
 /* amf_classifier.c */
 extern const struct learn_class amf_classifier_class;
+/* bagging.c */
+extern const struct learn_class bagging_regressor_class;
+extern const struct learn_class bagging_classifier_class;
+
+/* adwin_bagging.c */
+extern const struct learn_class adwin_bagging_classifier_class;
+
+/* leveraging_bagging.c */
+extern const struct learn_class leveraging_bagging_classifier_class;
 
 /* optimizer.c */
 extern const struct learn_class sgd_class;

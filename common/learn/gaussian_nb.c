@@ -195,6 +195,7 @@ const struct learn_class gaussian_nb_class = {
     .river = "naive_bayes.GaussianNB",
     .help = "Naive Bayes with a normal distribution a class and feature.",
     .kind = LEARN_CLASSIFIER,
+    .first_label_first = true,
     .fixed_size = true,
     .learner = &ops,
 };

@@ -124,6 +124,7 @@ const struct learn_class prior_class = {
     .river = "dummy.PriorClassifier",
     .help = "The fraction of positive labels so far; nothing before the first.",
     .kind = LEARN_CLASSIFIER,
+    .first_label_first = true,
     .fixed_size = true,
     .learner = &ops,
 };

@@ -95,7 +95,8 @@ struct learn_class {
     const char *river; /* the class in River that it follows; NULL: there is none */
     const char *help;  /* one sentence */
     enum learn_kind kind;
-    bool fixed_size; /* its state never grows: it may be the model in a tree's leaf */
+    bool first_label_first; /* River's class names the label that came first before the other one */
+    bool fixed_size;        /* its state never grows: it may be the model in a tree's leaf */
     const struct learn_param *params;
     size_t n_params;
     size_t params_size; /* of the struct of parameters */

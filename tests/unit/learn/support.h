@@ -146,6 +146,15 @@ static const char *const support_pipelines[] = {
     "[\"min_max_scaler\", {\"amf_classifier\": {\"n_estimators\": 2, \"max_nodes\": 300}}]",
     "[{\"amf_classifier\": {\"n_estimators\": 1, \"split_pure\": true, \"dirichlet\": 0.1, "
     "\"max_nodes\": 100}}]",
+    "[\"standard_scaler\", {\"bagging_regressor\": {\"n_models\": 3, \"seed\": 1}}]",
+    "[{\"bagging_regressor\": {\"n_models\": 2, \"model\": {\"hoeffding_tree_regressor\": "
+    "{\"grace_period\": 40, \"tau\": 0.3}}}}]",
+    "[{\"bagging_classifier\": {\"n_models\": 2, \"model\": {\"bagging_classifier\": "
+    "{\"n_models\": 2, \"model\": \"gaussian_nb\"}}}}]",
+    "[{\"adwin_bagging_classifier\": {\"n_models\": 2, \"seed\": 4, \"model\": "
+    "{\"knn_classifier\": {\"window_size\": 30}}}}]",
+    "[\"standard_scaler\", {\"leveraging_bagging_classifier\": {\"n_models\": 2, \"w\": 2, "
+    "\"adwin_delta\": 0.9}}]",
 };
 
 #define SUPPORT_PIPELINES (sizeof(support_pipelines) / sizeof(support_pipelines[0]))

@@ -273,9 +273,11 @@ static bool names_class(const struct model *m, bool (*matches)(const struct lear
     return false;
 }
 
+/* Or has some of its own. */
 static bool is_detector(const struct learn_class *class)
 {
-    return class->kind == LEARN_DETECTOR;
+    return class->kind == LEARN_DETECTOR || strcmp(class->name, "adwin_bagging_classifier") == 0 ||
+           strcmp(class->name, "leveraging_bagging_classifier") == 0;
 }
 
 static bool is_growing(const struct learn_class *class)
