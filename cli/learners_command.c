@@ -20,7 +20,7 @@ static const struct {
     {LEARN_PREPROCESSOR, "preprocessors"}, {LEARN_OPTIMIZER, "optimizers"},
     {LEARN_SCHEDULER, "learning rates"},   {LEARN_LOSS, "losses"},
     {LEARN_SPLITTER, "splitters"},         {LEARN_DETECTOR, "drift detectors"},
-    {LEARN_STATISTIC, "statistics"},
+    {LEARN_STATISTIC, "statistics"},       {LEARN_INITIALIZER, "first weights"},
 };
 #define N_GROUPS (sizeof(groups) / sizeof(groups[0]))
 

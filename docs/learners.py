@@ -29,7 +29,8 @@ import small_data  # noqa: E402
 
 TITLES = (("regressor", "Regressors"), ("classifier", "Binary classifiers"), ("preprocessor", "Preprocessors"),
           ("optimizer", "Optimizers"), ("scheduler", "Learning rates"), ("loss", "Losses"),
-          ("splitter", "Splitters"), ("detector", "Drift detectors"), ("statistic", "Statistics"))
+          ("splitter", "Splitters"), ("detector", "Drift detectors"), ("statistic", "Statistics"),
+          ("initializer", "First weights"))
 
 KINDS = {kind for kind, _ in TITLES}
 STAGES = ("preprocessor", "regressor", "classifier")

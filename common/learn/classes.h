@@ -104,6 +104,12 @@ extern const struct learn_class ada_grad_class;
 extern const struct learn_class adam_class;
 extern const struct learn_class rms_prop_class;
 extern const struct learn_class ftrl_proximal_class;
+extern const struct learn_class nesterov_momentum_class;
+
+/* initializer.c */
+extern const struct learn_class zeros_class;
+extern const struct learn_class constant_initializer_class;
+extern const struct learn_class normal_class;
 
 /* scheduler.c */
 extern const struct learn_class constant_class;

@@ -9,12 +9,15 @@
 #include "base/mem.h"
 #include "learn/classes.h"
 #include "learn/explain.h"
+#include "learn/initializer.h"
 #include "learn/model.h"
 
 /* Doubles behind the struct. */
 static size_t doubles_of(const struct linear_params *params, size_t rows, size_t n)
 {
-    return (params->l1 != 0 ? 2 + rows : 1 + rows) * n;
+    size_t begun = initializer_is_zeros(params->initializer) ? 0 : 1;
+
+    return (params->l1 != 0 ? 2 + rows : 1 + rows) * n + begun * n;
 }
 
 static double *penalties(struct linear *lin)
@@ -25,6 +28,11 @@ static double *penalties(struct linear *lin)
 static double *optimizer_state(struct linear *lin)
 {
     return lin->w + (lin->params->l1 != 0 ? 2 : 1) * lin->base.n;
+}
+
+static double *begun(struct linear *lin)
+{
+    return optimizer_state(lin) + lin->rows * lin->base.n;
 }
 
 struct learner *linear_create(const struct component *component, size_t n)
@@ -43,7 +51,9 @@ struct learner *linear_create(const struct component *component, size_t n)
     lin->intercept = params->intercept_init;
     lin->is_plain = lin->optimizer.kind == OPTIMIZER_SGD &&
                     lin->optimizer.lr.kind == SCHEDULER_CONSTANT &&
-                    lin->intercept_lr.kind == SCHEDULER_CONSTANT && params->l1 == 0;
+                    lin->intercept_lr.kind == SCHEDULER_CONSTANT && params->l1 == 0 &&
+                    initializer_is_zeros(params->initializer);
+    lin->begins = !initializer_is_zeros(params->initializer);
     return &lin->base;
 }
 
@@ -147,6 +157,22 @@ static void learn_plain(struct linear *lin, const double *x, double y, double we
     sgd_pass(lin, x, g, lin->optimizer.lr.a);
 }
 
+/* Weights whose features are new begin. */
+static void begin(struct linear *lin, const double *x)
+{
+    double *has = begun(lin);
+    size_t before = 0;
+
+    for (size_t j = 0; j < lin->base.n; j++)
+        before += has[j] == 1;
+    for (size_t j = 0; j < lin->base.n; j++) {
+        if (has[j] == 1 || isnan(x[j]))
+            continue;
+        has[j] = 1;
+        lin->w[j] = initializer_weight(lin->params->initializer, before++);
+    }
+}
+
 void linear_learn(struct learner *lrn, const double *x, double y, double weight)
 {
     struct linear *lin = (struct linear *)lrn;
@@ -158,11 +184,16 @@ void linear_learn(struct learner *lrn, const double *x, double y, double weight)
         learn_plain(lin, x, y, weight);
         return;
     }
+    if (lin->begins)
+        begin(lin, x);
+    optimizer_look_ahead(o, lin->w, x, optimizer_state(lin), lrn->n);
     p = linear_raw(lin, x);
     g = loss_gradient(&lin->loss, y, p) * weight;
     /* Weights that overflowed stay as they are, where River's would all become NaN. */
-    if (isnan(g) || isnan(p))
+    if (isnan(g) || isnan(p)) {
+        optimizer_look_back(o, lin->w, x, optimizer_state(lin), lrn->n);
         return;
+    }
 
     g = clipped(lin, g);
     move_intercept(lin, scheduler_rate(&lin->intercept_lr, o->t) * g);

@@ -27,6 +27,7 @@ struct linear_params {
     double intercept_init;
     struct component *intercept_lr;
     double clip_gradient;
+    struct component *initializer;
 };
 
 struct linear {
@@ -36,10 +37,14 @@ struct linear {
     struct scheduler intercept_lr;
     struct optimizer optimizer;
     size_t rows;   /* of the optimizer */
-    bool is_plain; /* sgd, rates that are constant, no l1: the most common */
+    bool is_plain; /* sgd, rates that are constant, no l1, weights from 0 on: the most common */
+    bool begins;   /* weights begin at what the initializer says */
     double intercept;
     double max_cum_l1; /* u: the penalty that any weight could have received by now */
-    /* n weights; with l1, n penalties received (q); the optimizer's rows. Aligned for vectors. */
+    /*
+     * n weights; with l1, n penalties received (q); the optimizer's rows; and where weights do not
+     * begin at 0, of each whether it has begun. Aligned for vectors.
+     */
     _Alignas(16) double w[];
 };
 
@@ -91,10 +96,16 @@ const char *linear_check(const struct linear_params *params);
          .fallback = 0.01,                                                                         \
          .max = 1e3,                                                                               \
          .help = "Learning rate of the intercept, a number or a scheduler; 0 keeps it."},          \
+        {LINEAR_PARAM(clip_gradient),                                                              \
+         .type = PARAM_REAL,                                                                       \
+         .fallback = 1e12,                                                                         \
+         .max = 1e300,                                                                             \
+         .above_min = true,                                                                        \
+         .help = "Largest absolute value of the loss's gradient."},                                \
     {                                                                                              \
-        LINEAR_PARAM(clip_gradient), .type = PARAM_REAL, .fallback = 1e12, .max = 1e300,           \
-                                     .above_min = true,                                            \
-                                     .help = "Largest absolute value of the loss's gradient."      \
+        LINEAR_PARAM(initializer), .type = PARAM_CLASS, .kind = LEARN_INITIALIZER,                 \
+                                   .fallback_class = "zeros", .late = true,                        \
+                                   .help = "What a weight is when its feature is first learned."   \
     }
 
 #endif

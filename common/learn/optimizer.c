@@ -46,9 +46,13 @@ static const struct {
     enum optimizer_kind kind;
     size_t rows;
 } kinds[] = {
-    {&sgd_class, OPTIMIZER_SGD, 0},           {&momentum_class, OPTIMIZER_MOMENTUM, 1},
-    {&ada_grad_class, OPTIMIZER_ADA_GRAD, 1}, {&adam_class, OPTIMIZER_ADAM, 2},
-    {&rms_prop_class, OPTIMIZER_RMS_PROP, 1}, {&ftrl_proximal_class, OPTIMIZER_FTRL_PROXIMAL, 2},
+    {&sgd_class, OPTIMIZER_SGD, 0},
+    {&momentum_class, OPTIMIZER_MOMENTUM, 1},
+    {&ada_grad_class, OPTIMIZER_ADA_GRAD, 1},
+    {&adam_class, OPTIMIZER_ADAM, 2},
+    {&rms_prop_class, OPTIMIZER_RMS_PROP, 1},
+    {&ftrl_proximal_class, OPTIMIZER_FTRL_PROXIMAL, 2},
+    {&nesterov_momentum_class, OPTIMIZER_NESTEROV_MOMENTUM, 1},
 };
 
 static size_t kind_of(const struct component *component)
@@ -105,6 +109,29 @@ static void momentum_step(const struct optimizer *o, double *w, const double *g,
         s[j] = params->rho * s[j] + lr * g[j];
         set_weight(&w[j], w[j] - s[j]);
     }
+}
+
+/* Moves each weight that is there by `by` of its last step. */
+static void move(double *w, const double *x, const double *s, double by, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        if (!isnan(x[j]))
+            set_weight(&w[j], w[j] + by * s[j]);
+    }
+}
+
+void optimizer_look_ahead(const struct optimizer *o, double *w, const double *x,
+                          const double *state, size_t n)
+{
+    if (o->kind == OPTIMIZER_NESTEROV_MOMENTUM)
+        move(w, x, state, -((const struct momentum_params *)o->params)->rho, n);
+}
+
+void optimizer_look_back(const struct optimizer *o, double *w, const double *x, const double *state,
+                         size_t n)
+{
+    if (o->kind == OPTIMIZER_NESTEROV_MOMENTUM)
+        move(w, x, state, ((const struct momentum_params *)o->params)->rho, n);
 }
 
 static void ada_grad_step(const struct optimizer *o, double *w, const double *g, const double *x,
@@ -184,6 +211,10 @@ void optimizer_step(struct optimizer *o, double *w, const double *g, const doubl
     case OPTIMIZER_MOMENTUM:
         momentum_step(o, w, g, x, state, n);
         break;
+    case OPTIMIZER_NESTEROV_MOMENTUM:
+        optimizer_look_back(o, w, x, state, n);
+        momentum_step(o, w, g, x, state, n);
+        break;
     case OPTIMIZER_ADA_GRAD:
         ada_grad_step(o, w, g, x, state, n);
         break;
@@ -239,6 +270,14 @@ const struct learn_class momentum_class = {
     .name = "momentum",
     .river = "optim.Momentum",
     .help = "Gradient descent that keeps part of its last step.",
+    .kind = LEARN_OPTIMIZER,
+    PARAMS(momentum_params, momentum_params),
+};
+
+const struct learn_class nesterov_momentum_class = {
+    .name = "nesterov_momentum",
+    .river = "optim.NesterovMomentum",
+    .help = "The same, with the gradient where that part leads to.",
     .kind = LEARN_OPTIMIZER,
     PARAMS(momentum_params, momentum_params),
 };

@@ -6,6 +6,7 @@
  *
  *     sgd            w -= lr g
  *     momentum       s = rho s + lr g; w -= s
+ *     nesterov_momentum   the same, and the gradient is the one at w - rho s
  *     ada_grad       G += g^2; w -= lr / sqrt(G + eps) g          (Duchi, Hazan, Singer 2011)
  *     adam           m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2
  *                    w -= lr sqrt(1 - b2^(t+1)) / (1 - b1^(t+1)) m / (sqrt(v) + eps)
@@ -29,6 +30,7 @@ struct component;
 enum optimizer_kind {
     OPTIMIZER_SGD,
     OPTIMIZER_MOMENTUM,
+    OPTIMIZER_NESTEROV_MOMENTUM,
     OPTIMIZER_ADA_GRAD,
     OPTIMIZER_ADAM,
     OPTIMIZER_RMS_PROP,
@@ -48,6 +50,15 @@ struct optimizer optimizer_of(const struct component *component);
 
 /* Rows of n doubles that the caller keeps for it. */
 size_t optimizer_rows(const struct component *component);
+
+/*
+ * Before the gradient is taken: moves w to where it is to be taken, which optimizer_step() goes on
+ * from, and optimizer_look_back() undoes if there is none. Of nesterov_momentum only.
+ */
+void optimizer_look_ahead(const struct optimizer *o, double *w, const double *x,
+                          const double *state, size_t n);
+void optimizer_look_back(const struct optimizer *o, double *w, const double *x, const double *state,
+                         size_t n);
 
 /*
  * One step: w, g and each row of `state` have n elements. Where x is NaN the feature is missing, g

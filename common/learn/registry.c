@@ -45,6 +45,10 @@ static const struct learn_class *const classes[] = {
     &adam_class,
     &rms_prop_class,
     &ftrl_proximal_class,
+    &nesterov_momentum_class,
+    &zeros_class,
+    &constant_initializer_class,
+    &normal_class,
     &constant_class,
     &inverse_scaling_class,
     &optimal_class,
@@ -104,6 +108,7 @@ const char *learn_kind_name(enum learn_kind kind)
         [LEARN_SPLITTER] = "splitter",
         [LEARN_DETECTOR] = "detector",
         [LEARN_STATISTIC] = "statistic",
+        [LEARN_INITIALIZER] = "initializer",
     };
 
     return names[kind];

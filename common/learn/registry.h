@@ -26,6 +26,7 @@ enum learn_kind {
     LEARN_SPLITTER,
     LEARN_DETECTOR,
     LEARN_STATISTIC,
+    LEARN_INITIALIZER,
 };
 
 enum learn_param_type {

@@ -11,7 +11,7 @@ import math
 from river import base, compose, dummy, linear_model, neighbors, optim, preprocessing, stats
 
 from record import NAMES
-from record_families import LOG, SCALER, Declared, record_all, scaled
+from record_families import LIN, LOG, SCALER, Declared, record_all, scaled
 
 CATEGORY = NAMES[0]
 OTHERS = NAMES[1:]
@@ -155,10 +155,29 @@ def window_traces():
                preprocessing.MaxAbsScaler(size) | theirs, False)
 
 
+def linear_traces():
+    """First weights, and Nesterov's momentum."""
+    init = optim.initializers
+    for name, described, make in (
+            ("constant", {"constant": {"value": 0.5}}, lambda: init.Constant(0.5)),
+            ("normal", {"normal": {"seed": 42}}, lambda: init.Normal(seed=42)),
+            ("normal 0", {"normal": {"mu": 1, "sigma": 0.1, "seed": 0}}, lambda: init.Normal(1, 0.1, 0))):
+        yield (f"logistic {name}", [SCALER, {LOG: {"initializer": described, "l2": 0.01}}],
+               scaled(linear_model.LogisticRegression(initializer=make(), l2=0.01)), True)
+        yield (f"linear {name} l1", [SCALER, {LIN: {"initializer": described, "l1": 0.1, "optimizer": "ada_grad"}}],
+               scaled(linear_model.LinearRegression(initializer=make(), l1=0.1, optimizer=optim.AdaGrad())), False)
+    yield ("logistic nesterov", [SCALER, {LOG: {"optimizer": "nesterov_momentum"}}],
+           scaled(linear_model.LogisticRegression(optimizer=optim.NesterovMomentum())), True)
+    yield ("linear nesterov l2", [SCALER, {LIN: {"l2": 0.05, "initializer": {"normal": {"seed": 3}}, "optimizer": {
+        "nesterov_momentum": {"lr": 0.0005, "rho": 0.8}}}}],
+           scaled(linear_model.LinearRegression(l2=0.05, initializer=init.Normal(seed=3),
+                                                optimizer=optim.NesterovMomentum(0.0005, 0.8))), False)
+
+
 FAMILIES = {"neighbours": neighbour_traces, "baselines": baseline_traces,
             "imputers": imputer_traces, "categories: imputers": category_traces,
             "categories: hasher": hasher_traces,
-            "windows": window_traces}
+            "windows": window_traces, "linear": linear_traces}
 
 if __name__ == "__main__":
     record_all(FAMILIES, "parameters")

@@ -88,6 +88,9 @@ static const char *const support_pipelines[] = {
     "\"adam\"}}]",
     "[\"standard_scaler\", {\"logistic_regression\": {\"optimizer\": \"rms_prop\", \"l2\": 0.1}}]",
     "[\"standard_scaler\", {\"logistic_regression\": {\"optimizer\": \"ftrl_proximal\"}}]",
+    "[{\"linear_regression\": {\"optimizer\": {\"nesterov_momentum\": {\"lr\": 0.01}}}}]",
+    "[\"standard_scaler\", {\"logistic_regression\": {\"initializer\": {\"normal\": {\"seed\": "
+    "1}}}}]",
     "[\"standard_scaler\", {\"pa_regressor\": {\"C\": 0.01, \"mode\": 2}}]",
     "[\"standard_scaler\", \"pa_classifier\"]",
     "[\"min_max_scaler\", \"logistic_regression\"]",

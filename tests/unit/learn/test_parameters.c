@@ -37,14 +37,19 @@ static void test_windows(void **state)
     golden_family_of("parameters", "windows", 12);
 }
 
+/* Weights that do not begin at 0, and momentum that looks ahead. */
+static void test_linear(void **state)
+{
+    (void)state;
+    golden_family_of("parameters", "linear", 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_neighbours),
-        cmocka_unit_test(test_baselines),
-        cmocka_unit_test(test_imputers),
-        cmocka_unit_test(test_hasher),
-        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_neighbours), cmocka_unit_test(test_baselines),
+        cmocka_unit_test(test_imputers),   cmocka_unit_test(test_hasher),
+        cmocka_unit_test(test_windows),    cmocka_unit_test(test_linear),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
