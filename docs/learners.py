@@ -4,8 +4,9 @@
     docs/learners.py [--bin DIR] --write | --check       # --check: is the committed page what this makes?
     docs/learners.py --csv DIR                           # the data sets as CSV files, for the page's commands
 
-Reads `oxbow learners --json`, the recordings in tests/golden, and runs `oxbow evaluate` for every row of the table. The data
-sets are no part of the project (tests/support/small_data.py): without them --check leaves the table out, and says so.
+Reads `oxbow learners --json`, the recordings in tests/golden and the reasons in docs/differences.json, and runs
+`oxbow evaluate` for every row of the table. The data sets are no part of the project (tests/support/small_data.py): without
+them --check leaves the table out, and says so.
 """
 
 import argparse
@@ -25,6 +26,9 @@ TOLERANCE = 1e-9
 sys.path.append(str(ROOT / "tests" / "support"))
 sys.dont_write_bytecode = True
 
+sys.path.append(str(ROOT / "docs"))
+
+import differences  # noqa: E402
 import small_data  # noqa: E402
 
 TITLES = (("regressor", "Regressors"), ("classifier", "Binary classifiers"), ("preprocessor", "Preprocessors"),
@@ -42,7 +46,8 @@ Made by `docs/learners.py --write` from what the programs say of themselves; `ox
 `oxbow learners --class NAME` one class, `--json` all.
 
 A model is a pipeline: preprocessors, then one learner, each a class name or `{class: {parameters}}`; parameters
-that are classes take the same form. Names, parameters and defaults are River's, in snake_case.
+that are classes take the same form. Names, parameters and defaults are River's, in snake_case. Where a class's are not, that is
+listed with it, and why: River's signatures are recorded, and each difference from them has to have its reason.
 
 """
 
@@ -140,7 +145,7 @@ def values_of(p):
     return text
 
 
-def describe(c, n_traces):
+def describe(c, n_traces, different):
     out = [f"### {c['name']}", "", c["help"], ""]
     river = f"River: `{c['river']}`. " if c["river"] else ""
     held = f"Held to River's by {n_traces} recorded trace{'s' if n_traces > 1 else ''}." if n_traces else ""
@@ -150,6 +155,8 @@ def describe(c, n_traces):
         out += ["| parameter | value | default | |", "| --- | --- | --- | --- |"]
         out += [f"| `{p['name']}` | {values_of(p)} | {default_of(p)} | {p['help']} |" for p in c["parameters"]]
         out += [""]
+    if different:
+        out += ["Not as in River:", "", *different, ""]
     return out
 
 
@@ -199,14 +206,15 @@ def make(oxbow):
     except small_data.Unavailable as e:
         print(f"SKIPPED: the table against River is NOT checked: {e}", file=sys.stderr)
         text, wrong = TABLE + PAGE.read_text().partition(TABLE)[2], []
+    different, unexplained = differences.lines(classes)
     out = []
     for kind, title in TITLES:
         group = [c for c in classes if c["kind"] == kind]
         if group:
             out += [f"## {title}", ""]
         for c in group:
-            out += describe(c, count.get((c["kind"], c["name"]), 0))
-    return HEAD + "\n".join(out) + "\n" + TREES + text, wrong
+            out += describe(c, count.get((c["kind"], c["name"]), 0), different.get(differences.key_of(c, classes)))
+    return HEAD + "\n".join(out) + "\n" + TREES + text, wrong + unexplained
 
 
 def main():
