@@ -382,7 +382,7 @@ size_t tree_bytes(const struct learner *lrn)
     return ((const struct tree *)lrn)->bytes;
 }
 
-static const struct learner_ops ops = {
+const struct learner_ops tree_ops = {
     .create = tree_create,
     .free = tree_free,
     .clone = NULL,
@@ -424,7 +424,7 @@ const struct learn_class hoeffding_tree_regressor_class = {
     .n_params = sizeof(params) / sizeof(params[0]),
     .params_size = sizeof(struct tree_params),
     .check = tree_check_regressor,
-    .learner = &ops,
+    .learner = &tree_ops,
 };
 
 static const struct learn_param tebst_params[] = {

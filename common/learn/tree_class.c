@@ -277,21 +277,6 @@ void votes_learn(struct tree *tree, struct leaf *leaf, const double *x, double y
 
 /* The class */
 
-static const struct learner_ops ops = {
-    .create = tree_create,
-    .free = tree_free,
-    .clone = NULL,
-    .learn = tree_learn,
-    .predict = tree_predict,
-    .save = tree_save,
-    .load = tree_load,
-    .bytes = tree_bytes,
-    .set_max_bytes = tree_set_max_bytes,
-    .inspect = tree_inspect,
-    .explain = tree_explain,
-    .set_kinds = tree_set_kinds,
-};
-
 const char *const tree_criteria[] = {
     [MERIT_INFO_GAIN] = "info_gain",
     [MERIT_GINI] = "gini",
@@ -326,7 +311,7 @@ const struct learn_class hoeffding_tree_classifier_class = {
     .n_params = sizeof(params) / sizeof(params[0]),
     .params_size = sizeof(struct class_params),
     .check = tree_check_classifier,
-    .learner = &ops,
+    .learner = &tree_ops,
 };
 
 static const struct learn_param gaussian_params[] = {

@@ -204,6 +204,8 @@ struct tree *tree_new(const struct component *component, const struct adapt_para
 struct tree *tree_new_drawing(const struct component *component, const struct tree_draw *draw,
                               size_t n);
 
+extern const struct learner_ops tree_ops; /* of the trees that are not adaptive */
+
 /* Slots of that name. */
 struct learner *tree_create(const struct component *component, size_t n);
 void tree_free(struct learner *lrn);
@@ -211,10 +213,9 @@ void tree_learn(struct learner *lrn, const double *x, double y, double weight);
 double tree_predict(const struct learner *lrn, const double *x);
 size_t tree_bytes(const struct learner *lrn);
 void tree_set_max_bytes(struct learner *lrn, size_t max);
-void tree_keep_bound(struct tree *tree); /* at the end of each learn */
-
-/* The slot of that name. */
 void tree_set_kinds(struct learner *lrn, const enum feature_kind *kinds);
+
+void tree_keep_bound(struct tree *tree); /* at the end of each learn */
 
 /* Is there room for so many leaves more? If not, drifts and new categories go by. */
 bool tree_has_room(const struct tree *tree, size_t leaves);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "learn/model.h"
 #include "learn/rng.h"
 
@@ -63,6 +64,22 @@ static inline void support_learn(struct model *m, const double *x, double y, dou
     if (model_kind(m) == MODEL_CLASSIFIER && isfinite(y))
         y = y > 11 ? 1 : 0;
     model_learn_one(m, x, y, weight);
+}
+
+/* A number that the model shows of itself. */
+static inline double support_number(const struct model *m, const char *name)
+{
+    struct buf text = BUF_INIT;
+    struct json_value root;
+    struct json_value value;
+    double v;
+
+    model_inspect(m, &text);
+    assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
+    assert_true(json_get(&root, name, &value));
+    assert_true(json_number(&value, &v));
+    buf_release(&text);
+    return v;
 }
 
 /* A pipeline for each learner, and for each way in which one keeps its state. */

@@ -2,52 +2,17 @@
  * Our predictions against River's: recorded traces (tests/golden/record.py),
  * and River's published figures on its own data sets.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "golden.h"
 
-#include <cmocka.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#include "base/buf.h"
-#include "base/json.h"
-#include "base/mem.h"
 #include "base/num.h"
-#include "learn/explain.h"
 #include "learn/metrics.h"
-#include "learn/model.h"
 
-#define GOLDEN    OXBOW_SOURCE_DIR "/tests/golden/"
-#define DATA      OXBOW_SOURCE_DIR "/../shared/data/"
-#define TOLERANCE 1e-9
+#define DATA OXBOW_SOURCE_DIR "/../shared/data/"
 
 #define ALWAYS        3 /* counts that every tree has */
 #define EXPLAIN_EVERY 7 /* rows of a trace */
-
-/* Reads a file, compressed or not; false when it is not there. */
-static bool read_file(const char *path, struct buf *out)
-{
-    gzFile file = gzopen(path, "rb");
-    int n;
-
-    if (!file)
-        return false;
-    do {
-        n = gzread(file, buf_reserve(out, 65536), 65536);
-        assert_true(n >= 0);
-        out->len += (size_t)n;
-    } while (n > 0);
-    gzclose(file);
-    buf_byte(out, '\0');
-    out->len--;
-    return true;
-}
 
 static struct schema *new_schema(const char *const *names, size_t n)
 {
@@ -60,26 +25,12 @@ static struct schema *new_schema(const char *const *names, size_t n)
 
 /* Traces */
 
-struct stream {
-    struct buf bytes;
-    size_t n;
-    size_t width; /* features; then label and weight */
-    const double *rows;
-};
-
-static void open_stream(const char *name, struct stream *stream)
+static void open_stream(const char *name, struct golden_rows *stream)
 {
     struct buf path = BUF_INIT;
-    uint64_t head[2];
 
-    memset(stream, 0, sizeof(*stream));
     buf_printf(&path, GOLDEN "%s.bin.gz", name);
-    assert_true(read_file(path.data, &stream->bytes));
-    memcpy(head, stream->bytes.data, sizeof(head));
-    stream->n = (size_t)head[0];
-    stream->width = (size_t)head[1];
-    stream->rows = (const double *)(const void *)(stream->bytes.data + sizeof(head));
-    assert_int_equal(stream->bytes.len, sizeof(head) + stream->n * (stream->width + 2) * 8);
+    golden_open(stream, buf_str(&path));
     buf_release(&path);
 }
 
@@ -89,16 +40,6 @@ static bool flag_of(const struct json_value *object, const char *name)
 
     assert_true(json_get(object, name, &value));
     return value.type == JSON_TRUE;
-}
-
-static double number_of(const struct json_value *object, const char *name)
-{
-    struct json_value value;
-    double v;
-
-    assert_true(json_get(object, name, &value));
-    assert_true(json_number(&value, &v));
-    return v;
 }
 
 static struct schema *stream_schema(const struct json_value *root, const char *stream)
@@ -171,7 +112,7 @@ static void check_tree(const struct model *m, const struct json_value *theirs)
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
         assert_true(i >= ALWAYS && !json_get(theirs, counts[i], &their_split)
                         ? !json_get(&ours, counts[i], &our_split)
-                        : number_of(&ours, counts[i]) == number_of(theirs, counts[i]));
+                        : golden_number(&ours, counts[i]) == golden_number(theirs, counts[i]));
     assert_true(json_get(theirs, "splits", &their_splits));
     assert_true(json_get(&ours, "splits", &our_splits));
     json_iter_init(&their_it, &their_splits);
@@ -193,7 +134,7 @@ static void check_tree(const struct model *m, const struct json_value *theirs)
         n++;
     }
     assert_false(json_next_element(&our_it, &our_split));
-    print_message("    the same tree: %zu splits, height %g\n", n, number_of(theirs, "height"));
+    print_message("    the same tree: %zu splits, height %g\n", n, golden_number(theirs, "height"));
     buf_release(&text);
 }
 
@@ -212,18 +153,18 @@ static double explained(const struct model *m, const double *x)
 }
 
 /* Replays one trace and returns the largest difference, relative to max(1, |River's|). */
-static double replay(struct model *m, const struct stream *stream, const struct json_value *trace,
-                     const double *theirs)
+static double replay(struct model *m, const struct golden_rows *stream,
+                     const struct json_value *trace, const double *theirs)
 {
     bool weighted = flag_of(trace, "weighted");
     bool rounded = flag_of(trace, "rounded");
     struct json_value limit;
     bool is_class = json_get(trace, "above", &limit);
-    double above = is_class ? number_of(trace, "above") : 0;
+    double above = is_class ? golden_number(trace, "above") : 0;
     double largest = 0;
 
     for (size_t i = 0; i < stream->n; i++) {
-        const double *row = stream->rows + i * (stream->width + 2);
+        const double *row = golden_row(stream, i);
         double x[16];
         double p;
         double difference;
@@ -234,11 +175,11 @@ static double replay(struct model *m, const struct stream *stream, const struct 
         difference = fabs(p - theirs[i]) / fmax(1, fabs(theirs[i]));
         if (isnan(theirs[i])) /* it has no label yet, and nothing to tell */
             difference = isnan(p) ? 0 : 1;
-        if (!(difference <= TOLERANCE))
+        if (!(difference <= GOLDEN_TOLERANCE))
             fail_msg("row %zu: %.17g, River has %.17g", i, p, theirs[i]);
         largest = fmax(largest, difference);
         if (i % EXPLAIN_EVERY == 0 && !isnan(p))
-            assert_true(fabs(explained(m, x) - p) <= TOLERANCE * fmax(1, fabs(p)));
+            assert_true(fabs(explained(m, x) - p) <= GOLDEN_TOLERANCE * fmax(1, fabs(p)));
         model_learn_one(m, x, is_class ? row[stream->width] > above : row[stream->width],
                         weighted ? row[stream->width + 1] : 1);
     }
@@ -247,7 +188,7 @@ static double replay(struct model *m, const struct stream *stream, const struct 
 
 static void check_trace(const struct json_value *root, const struct json_value *trace)
 {
-    struct stream stream;
+    struct golden_rows stream;
     struct schema *schema;
     struct buf of = BUF_INIT;
     struct buf name = BUF_INIT;
@@ -264,9 +205,9 @@ static void check_trace(const struct json_value *root, const struct json_value *
     schema = stream_schema(root, of.data);
     assert_int_equal(schema_size(schema), stream.width);
     buf_printf(&path, GOLDEN "%s.bin.gz", name.data);
-    assert_true(read_file(path.data, &theirs));
+    assert_true(golden_file(path.data, &theirs));
     if (json_get(root, "rows", &value))
-        stream.n = (size_t)number_of(root, "rows");
+        stream.n = (size_t)golden_number(root, "rows");
     assert_int_equal(theirs.len, stream.n * sizeof(double));
 
     char *json = mem_strndup(pipeline.text, pipeline.len);
@@ -301,7 +242,7 @@ static void check_traces(const char *file, size_t at_least)
     size_t n = 0;
 
     buf_printf(&path, GOLDEN "%s", file);
-    assert_true(read_file(buf_str(&path), &text));
+    assert_true(golden_file(buf_str(&path), &text));
     assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
     assert_true(json_get(&root, "traces", &traces));
     json_iter_init(&it, &traces);
@@ -359,7 +300,7 @@ static struct metrics score(const struct data_set *set, const char *pipeline)
     char *line;
     char *rest;
 
-    if (!read_file(set->file, &text)) {
+    if (!golden_file(set->file, &text)) {
         print_message("SKIPPED: %s is not there, so River's published figures are NOT checked\n",
                       set->file);
         buf_release(&text);

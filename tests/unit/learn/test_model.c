@@ -1,23 +1,6 @@
 /* Models and what they refuse, and the bounds that they promise: see test_properties.c, too. */
 #include "support.h"
 
-#include "base/json.h"
-
-static double number_in(const struct model *m, const char *name)
-{
-    struct buf text = BUF_INIT;
-    struct json_value root;
-    struct json_value value;
-    double v;
-
-    model_inspect(m, &text);
-    assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
-    assert_true(json_get(&root, name, &value));
-    assert_true(json_number(&value, &v));
-    buf_release(&text);
-    return v;
-}
-
 static void assert_blob_fits(const struct model *m, size_t max)
 {
     struct buf blob = BUF_INIT;
@@ -122,8 +105,8 @@ static void test_tree_is_bounded(void **state)
         assert_true(model_bytes(m) <= 200000);
     }
     assert_true(largest > 150000);
-    assert_true(number_in(m, "deactivated_leaves") > 0);
-    assert_true(number_in(m, "leaves") > 1);
+    assert_true(support_number(m, "deactivated_leaves") > 0);
+    assert_true(support_number(m, "leaves") > 1);
     assert_blob_fits(m, 200000);
     for (size_t i = 0; i < 100; i++) {
         double x[FEATURES];
@@ -147,20 +130,20 @@ static void test_window_is_bounded(void **state)
     for (int i = 0; i < 20000; i++)
         model_learn_one(m, &(double){i}, i, 1);
     model_set_max_bytes(m, MODEL_MIN_BYTES);
-    rows = (size_t)number_in(m, "rows");
+    rows = (size_t)support_number(m, "rows");
     assert_true(rows > 3000 && rows < 5000);
     assert_true(model_predict_one(m, &(double){19999}) == 19999);
     assert_true(model_predict_one(m, &(double){0}) == 20000 - (double)rows);
     for (int i = 0; i < 20000; i++)
         model_learn_one(m, &(double){-i}, i, 1);
-    assert_true((size_t)number_in(m, "rows") == rows);
+    assert_true((size_t)support_number(m, "rows") == rows);
     assert_blob_fits(m, MODEL_MIN_BYTES);
 
     /* And grows again when it may, without losing a row. */
     model_set_max_bytes(m, MODEL_DEFAULT_MAX_BYTES);
-    assert_true((size_t)number_in(m, "rows") == rows);
+    assert_true((size_t)support_number(m, "rows") == rows);
     model_learn_one(m, &(double){5}, 123, 1);
-    assert_true((size_t)number_in(m, "rows") == rows + 1);
+    assert_true((size_t)support_number(m, "rows") == rows + 1);
     assert_true(model_predict_one(m, &(double){5}) == 123);
     model_free(m);
     schema_free(schema);
@@ -177,7 +160,7 @@ static void test_tree_missing(void **state)
     (void)state;
     for (int i = 0; i < 400; i++)
         model_learn_one(m, &(double){i % 4 == 0 ? 1 : 0}, i % 4 == 0 ? 100 : 10, 1);
-    assert_true(number_in(m, "leaves") == 2);
+    assert_true(support_number(m, "leaves") == 2);
     assert_true(model_predict_one(m, &(double){0}) == 10);
     assert_true(model_predict_one(m, &(double){1}) == 100);
     assert_true(model_predict_one(m, &(double){(double)NAN}) == 10);

@@ -1,23 +1,7 @@
 /* The adaptive tree: what its drifts do. That it is River's is in test_golden.c. */
 #include "support.h"
 
-#include "base/json.h"
 #include "learn/metrics.h"
-
-static double number_in(const struct model *m, const char *name)
-{
-    struct buf text = BUF_INIT;
-    struct json_value root;
-    struct json_value value;
-    double v;
-
-    model_inspect(m, &text);
-    assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
-    assert_true(json_get(&root, name, &value));
-    assert_true(json_number(&value, &v));
-    buf_release(&text);
-    return v;
-}
 
 /* The error over samples whose label turns round after `n` of 2n; the first half is not scored. */
 static double error_after_turn(const char *pipeline, size_t n, double *ret_alternates)
@@ -39,7 +23,7 @@ static double error_after_turn(const char *pipeline, size_t n, double *ret_alter
         model_learn_one(m, x, y, 1);
     }
     if (ret_alternates)
-        *ret_alternates = number_in(m, "alternate_trees");
+        *ret_alternates = support_number(m, "alternate_trees");
     model_free(m);
     schema_free(schema);
     return metrics_mae(&metrics);
@@ -117,9 +101,9 @@ static void check_bounded(const char *pipeline)
         model_learn_one(m, x, y, 1);
         assert_true(model_bytes(m) <= MODEL_MIN_BYTES);
     }
-    assert_true(number_in(m, "deactivated_leaves") > 0);
-    assert_true(number_in(m, "leaves") > 1);
-    assert_true(number_in(m, "alternate_trees") > 0); /* a full tree begins no more of them */
+    assert_true(support_number(m, "deactivated_leaves") > 0);
+    assert_true(support_number(m, "leaves") > 1);
+    assert_true(support_number(m, "alternate_trees") > 0); /* a full tree begins no more of them */
     model_save(m, &blob);
     assert_true(blob.len <= MODEL_MIN_BYTES);
     buf_release(&blob);

@@ -1,23 +1,6 @@
 /* The Hoeffding tree as a classifier. That it is River's is in test_golden.c. */
 #include "support.h"
 
-#include "base/json.h"
-
-static double number_in(const struct model *m, const char *name)
-{
-    struct buf text = BUF_INIT;
-    struct json_value root;
-    struct json_value value;
-    double v;
-
-    model_inspect(m, &text);
-    assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
-    assert_true(json_get(&root, name, &value));
-    assert_true(json_number(&value, &v));
-    buf_release(&text);
-    return v;
-}
-
 /* Nothing is known before the first label; after it, only its class. */
 static void test_first_label(void **state)
 {
@@ -58,7 +41,7 @@ static void test_splits(void **state)
 
             model_learn_one(m, x, (x[1] > 0) ^ (rng_random(&rng) < 0.1), 1);
         }
-        assert_true(number_in(m, "leaves") >= 2);
+        assert_true(support_number(m, "leaves") >= 2);
         assert_true(model_predict_one(m, (double[]){0, 1}) > 0.8);
         assert_true(model_predict_one(m, (double[]){0, -1}) < 0.2);
         model_free(m);
@@ -85,7 +68,7 @@ static void test_bounded(void **state)
         model_learn_one(m, x, rng_random(&rng) < 0.5, 1);
         assert_true(model_bytes(m) <= MODEL_MIN_BYTES);
     }
-    assert_true(number_in(m, "deactivated_leaves") > 0);
+    assert_true(support_number(m, "deactivated_leaves") > 0);
     model_save(m, &blob);
     assert_true(blob.len <= MODEL_MIN_BYTES);
     buf_release(&blob);

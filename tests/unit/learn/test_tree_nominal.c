@@ -4,7 +4,6 @@
 #include <endian.h>
 #include <xxhash.h>
 
-#include "base/json.h"
 #include "learn/explain.h"
 
 #define WIDTH 3
@@ -61,21 +60,6 @@ static void learn(struct model *m, const double *x, double y)
     model_learn_one(m, x, model_kind(m) == MODEL_CLASSIFIER ? y > 25 : y, 1);
 }
 
-static double number_in(const struct model *m, const char *name)
-{
-    struct buf text = BUF_INIT;
-    struct json_value root;
-    struct json_value value;
-    double v;
-
-    model_inspect(m, &text);
-    assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
-    assert_true(json_get(&root, name, &value));
-    assert_true(json_number(&value, &v));
-    buf_release(&text);
-    return v;
-}
-
 static struct model *restarted(struct model *m, const struct schema *schema)
 {
     struct buf blob = BUF_INIT;
@@ -120,7 +104,7 @@ static void test_goes_on(void **state)
             if (i % 3 == 0)
                 stopped = restarted(stopped, schema);
         }
-        assert_true(number_in(steady, "leaves") > 4);
+        assert_true(support_number(steady, "leaves") > 4);
         model_free(steady);
         model_free(stopped);
     }
@@ -139,9 +123,9 @@ static void test_new_category(void **state)
     (void)state;
     for (int i = 0; i < 600; i++)
         model_learn_one(m, (double[]){id_of((uint64_t)i % 4), 0, 1}, i % 4 * 10, 1);
-    assert_true(number_in(m, "leaves") == 4);
+    assert_true(support_number(m, "leaves") == 4);
     model_learn_one(m, fresh, 77, 1);
-    assert_true(number_in(m, "leaves") == 5);
+    assert_true(support_number(m, "leaves") == 5);
     assert_true(model_predict_one(m, fresh) == 77);
     assert_true(model_predict_one(m, (double[]){id_of(2), 0, 1}) == 20);
     model_free(m);
