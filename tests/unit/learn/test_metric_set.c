@@ -17,7 +17,8 @@ static struct buf read_golden(void)
     return text;
 }
 
-static void check_step(const struct metric_set *set, const struct json_value *step, uint64_t n)
+static void check_step(const char *stream, const struct metric_set *set,
+                       const struct json_value *step, uint64_t n)
 {
     struct json_value v;
     double river;
@@ -30,20 +31,21 @@ static void check_step(const struct metric_set *set, const struct json_value *st
             assert_string_equal(metric_set_info(set, i)->river, ""); /* River has none */
             continue;
         }
+        if (v.type == JSON_NULL) /* River raised an error, or has no number */
+            continue;
         assert_true(json_number(&v, &river));
-        if (fabs(metric_set_get(set, i) - river) > 1e-9 * fmax(1, fabs(river)))
-            fail_msg("%s after %d samples: %.17g, River has %.17g", name, (int)n,
+        if (!(fabs(metric_set_get(set, i) - river) <= 1e-9 * fmax(1, fabs(river))))
+            fail_msg("%s: %s after %d samples: %.17g, River has %.17g", stream, name, (int)n,
                      metric_set_get(set, i), river);
         compared++;
     }
-    assert_true(compared >= 7);
+    assert_true(compared >= 2);
 }
 
-static void check_kind(const char *kind_name, enum model_kind kind)
+static void check_stream(const char *stream, const struct json_value *part, enum model_kind kind)
 {
-    struct buf text = read_golden();
     struct buf names = BUF_INIT;
-    struct json_value root, part, samples, steps, sample, v;
+    struct json_value samples, steps, sample, v;
     struct json_iter it, pair;
     struct err err = {0};
     uint64_t n = 0;
@@ -55,9 +57,7 @@ static void check_kind(const char *kind_name, enum model_kind kind)
     assert_non_null(set);
     assert_true(isnan(metric_set_get(set, 0)));
 
-    assert_int_equal(json_parse(text.data, text.len, &root, &err), 0);
-    assert_true(json_get(&root, kind_name, &part) && json_get(&part, "samples", &samples) &&
-                json_get(&part, "steps", &steps));
+    assert_true(json_get(part, "samples", &samples) && json_get(part, "steps", &steps));
     json_iter_init(&it, &samples);
     while (json_next_element(&it, &sample)) {
         double value[2];
@@ -69,29 +69,58 @@ static void check_kind(const char *kind_name, enum model_kind kind)
         metric_set_update(set, value[0], value[1]);
         snprintf(step, sizeof(step), "%d", (int)++n);
         if (json_get(&steps, step, &v)) {
-            check_step(set, &v, n);
+            check_step(stream, set, &v, n);
             compared++;
         }
     }
-    assert_int_equal(compared, 6);
+    assert_true(compared >= 2);
     assert_int_equal(metric_set_scored(set), n);
     metric_set_free(set);
     buf_release(&names);
+}
+
+/* All streams of a kind: there are at least so many. */
+static void check_kind(const char *kind_name, enum model_kind kind, size_t at_least)
+{
+    struct buf text = read_golden();
+    struct json_value root, name, part, v;
+    struct json_iter it;
+    size_t n = 0;
+
+    assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
+    json_iter_init(&it, &root);
+    while (json_next_member(&it, &name, &part)) {
+        struct buf stream = BUF_INIT;
+
+        assert_true(json_string(&name, &stream) && json_get(&part, "kind", &v));
+        if (json_is(&v, kind_name, strlen(kind_name))) {
+            check_stream(buf_str(&stream), &part, kind);
+            n++;
+        }
+        buf_release(&stream);
+    }
+    assert_true(n >= at_least);
     buf_release(&text);
 }
 
-/* Every regression metric of River's, at six places of a stream with zeros in it. */
+/*
+ * Every regression metric of River's, at places of a stream with zeros in it, and of streams that
+ * are constant, right, huge, tiny or of any sign.
+ */
 static void test_regression_like_river(void **state)
 {
     (void)state;
-    check_kind("regression", MODEL_REGRESSOR);
+    check_kind("regression", MODEL_REGRESSOR, 12);
 }
 
-/* Every binary one; the windows have been left behind by the last place. */
+/*
+ * Every binary one; the windows have been left behind by the last place of the first stream. The
+ * others have one label only, are certain, undecided, or on roc_auc's thresholds.
+ */
 static void test_binary_like_river(void **state)
 {
     (void)state;
-    check_kind("binary", MODEL_CLASSIFIER);
+    check_kind("binary", MODEL_CLASSIFIER, 14);
 }
 
 /* The argmax and the threshold are two questions; which is asked, the name says. */
