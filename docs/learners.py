@@ -17,6 +17,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden"
@@ -65,6 +66,19 @@ TREES = """## Trees, where they are not River's
 - **Splits on numbers** are in two; River makes others with QOSplitter only.
 
 """
+
+AMF = """Other than River's, it has a bound: `max_model_bytes`, shared out equally, comes to so many nodes a tree (one takes
+64 bytes, and 16 a feature), and a tree that has them is not split any more, as one with `max_nodes`; it goes on learning in
+the nodes that it has. The state says how many trees are there (`full_trees`), and how many rows they learned so
+(`learned_when_full`, a row once a tree). Where a row's distances from a node add up to infinity River may stop with an error;
+here the node is not split. Weights of samples do not count, as in River. """
+
+# What differs from River beyond what a class and its parameters say of themselves.
+NOTES = {
+    "amf_regressor": AMF + "After errors above 1e154 River's answers can be NaN, and ours stay numbers. Both have none before "
+    "the first label, and such a row is not scored.",
+    "amf_classifier": AMF + "`dirichlet` is above 0: with 0, River's answers are NaN.",
+}
 
 TABLE = "## Against River"
 FIGURES = TABLE + """
@@ -151,6 +165,8 @@ def describe(c, n_traces, different):
     held = f"Held to River's by {n_traces} recorded trace{'s' if n_traces > 1 else ''}." if n_traces else ""
     if river or held:
         out += [(river + held).strip(), ""]
+    if c["name"] in NOTES:
+        out += [textwrap.fill(NOTES[c["name"]], 120), ""]
     if c["parameters"]:
         out += ["| parameter | value | default | |", "| --- | --- | --- | --- |"]
         out += [f"| `{p['name']}` | {values_of(p)} | {default_of(p)} | {p['help']} |" for p in c["parameters"]]

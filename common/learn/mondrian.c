@@ -9,10 +9,10 @@
 #include "learn/schema.h"
 
 /*
- * No weight goes below, so that every sum of two is a number. River's becomes minus infinity after
- * an error above 1e154, and then NaN.
+ * No weight goes below, so that every sum of two is a number. River's become minus infinity after
+ * errors above 1e154, and their sums NaN.
  */
-#define WEIGHT_LEAST (-1e300)
+#define WEIGHT_LEAST (-4e307)
 
 size_t mondrian_node_bytes(size_t n_features)
 {

@@ -122,6 +122,23 @@ static void test_overflow(void **state)
     }
 }
 
+/* Errors whose squares are infinite, in leaves of several rows: River answers NaN. */
+static void test_infinite_losses(void **state)
+{
+    struct schema *schema = golden_schema(2);
+    struct model *m = model_of(pipelines[0], schema);
+
+    (void)state;
+    for (size_t k = 0; k < 300; k++) {
+        const double x[2] = {(double)(k % 3), (double)(k % 2)};
+
+        model_learn_one(m, x, k % 5 < 2 ? 1e155 : -1e155, 1);
+        assert_true(fabs(model_predict_one(m, x)) <= 1.0001e155);
+    }
+    model_free(m);
+    schema_free(schema);
+}
+
 /* One label only, and rows that are all the same: certain of it, in a node a tree. */
 static void test_constant(void **state)
 {
@@ -206,8 +223,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_traces),   cmocka_unit_test(test_bounded),
-        cmocka_unit_test(test_overflow), cmocka_unit_test(test_constant),
-        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_overflow), cmocka_unit_test(test_infinite_losses),
+        cmocka_unit_test(test_constant), cmocka_unit_test(test_hostile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
