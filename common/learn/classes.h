@@ -97,6 +97,9 @@ extern const struct learn_class adwin_bagging_classifier_class;
 /* leveraging_bagging.c */
 extern const struct learn_class leveraging_bagging_classifier_class;
 
+/* calibrated_classifier.c */
+extern const struct learn_class calibrated_classifier_class;
+
 /* optimizer.c */
 extern const struct learn_class sgd_class;
 extern const struct learn_class momentum_class;

@@ -39,6 +39,7 @@ static const struct learn_class *const classes[] = {
     &bagging_classifier_class,
     &adwin_bagging_classifier_class,
     &leveraging_bagging_classifier_class,
+    &calibrated_classifier_class,
     &sgd_class,
     &momentum_class,
     &ada_grad_class,

@@ -175,6 +175,12 @@ static const char *const support_pipelines[] = {
     "{\"knn_classifier\": {\"window_size\": 30}}}}]",
     "[\"standard_scaler\", {\"leveraging_bagging_classifier\": {\"n_models\": 2, \"w\": 2, "
     "\"adwin_delta\": 0.9}}]",
+    "[{\"calibrated_classifier\": {\"window_size\": 60, \"min_labels\": 3, \"refit_every\": 7}}]",
+    "[\"standard_scaler\", {\"calibrated_classifier\": {\"window_size\": 100000, \"classifier\": "
+    "{\"knn_classifier\": {\"window_size\": 40}}}}]",
+    "[{\"bagging_classifier\": {\"n_models\": 2, \"model\": {\"calibrated_classifier\": "
+    "{\"window_size\": 100, \"classifier\": {\"hoeffding_tree_classifier\": {\"grace_period\": "
+    "50}}}}}}]",
 };
 
 #define SUPPORT_PIPELINES (sizeof(support_pipelines) / sizeof(support_pipelines[0]))
