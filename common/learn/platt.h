@@ -20,10 +20,9 @@
 
 #include "learn/blob.h"
 
-#define PLATT_STEPS 10 /* of Newton at most; what is missing, the next fit makes up */
-* /
+#define PLATT_STEPS 10 /* of Newton's method; the next fit goes on from there */
 
-    struct platt_sample {
+struct platt_sample {
     double score; /* finite */
     bool positive;
 };
