@@ -29,8 +29,8 @@ struct queue {
     struct row_reader *rows;
     struct keyset *keys;
     double *x;
-    double *served; /* by model of the task file */
-    uint64_t first; /* seq of the first row read; 0: none yet */
+    struct row_issued *served; /* by model of the task file */
+    uint64_t first;            /* seq of the first row read; 0: none yet */
     uint64_t last;
     uint64_t wanted; /* rows up to here must be there */
     uint64_t gaps;
@@ -183,11 +183,11 @@ static int read_row(struct queue *q, const struct bus_msg *msg, struct err *err)
     note_row(q, row.seq, msg);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < q->n; i++) {
-        struct fold_input input = {.seq = row.seq, .label = NAN, .served = NAN};
+        struct fold_input input = {.seq = row.seq, .label = NAN};
         if (readable) {
             input.x = q->x;
             input.label = row.label;
-            input.served = q->served[q->refold[i].model->index];
+            input.served = &q->served[q->refold[i].model->index];
             input.at_ms = row.outcome_ms;
         }
         rc = fold_one(q, &q->refold[i], &input, err);
@@ -288,7 +288,7 @@ int deep_refold(struct audit *audit, struct inspect *in, const struct deep_model
                       .n = n_models,
                       .keys = keyset_new(),
                       .x = mem_zalloc(schema_size(task->features) + 1, sizeof(double)),
-                      .served = mem_zalloc(n_models, sizeof(double))};
+                      .served = mem_zalloc(n_models, sizeof(struct row_issued))};
 
     for (size_t i = 0; i < n_models; i++) {
         names[i] = task->models[i].name;

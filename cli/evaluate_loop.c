@@ -195,14 +195,15 @@ static int fold_rows(struct evaluate_loop *loop, size_t from, size_t to, struct 
             struct fold_input input = {.seq = c->seq[k],
                                        .x = c->is_read[k] ? &c->x[k * loop->width] : NULL,
                                        .label = c->label[k],
-                                       .served = (double)NAN,
                                        .at_ms = c->at_ms[k]};
             int rc = fold_row(model->fold, &input, err);
             if (rc < 0)
                 return rc;
-            if (rc == FOLD_LEARNED)
-                scorecard_update(model->scores, c->label[k], fold_predicted(model->fold),
-                                 (double)c->at_ms[k], 1000);
+            if (rc != FOLD_LEARNED)
+                continue;
+            scorecard_update(model->scores, c->label[k], fold_predicted(model->fold),
+                             (double)c->at_ms[k], 1000);
+            scorecard_update_interval(model->scores, c->label[k], fold_said(model->fold));
         }
         model->spent_ns += clock_mono_ns() - start;
     }

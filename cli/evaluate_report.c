@@ -48,8 +48,17 @@ static const char *span_text(const struct evaluate_report *report, enum scorecar
     return out;
 }
 
-/* A model's speed and size stand in the table of all answers only. */
-static void print_row(const struct evaluate_row *r, enum scorecard_span span)
+/* Whether the table of `span` says how good the models' intervals are. */
+static bool has_intervals(const struct evaluate_row *row, size_t n, enum scorecard_span span)
+{
+    for (size_t i = 0; span == SCORECARD_ALL && i < n; i++)
+        if (model_has_intervals(row[i].model))
+            return true;
+    return false;
+}
+
+/* Intervals, and a model's speed and size, stand in the table of all answers only. */
+static void print_row(const struct evaluate_row *r, enum scorecard_span span, bool intervals)
 {
     const struct metric_set *set = r->metrics[span];
     char text[FIGURE_MAX];
@@ -59,6 +68,10 @@ static void print_row(const struct evaluate_row *r, enum scorecard_span span)
            figure_count(metric_set_scored(set), text));
     for (size_t k = 0; k < metric_set_size(set); k++)
         printf(" %*s", column_width(set, k), figure_score(metric_set_get(set, k), text));
+    if (intervals) {
+        printf(" %12s", figure_score(metric_set_coverage(set), text));
+        printf(" %14s", figure_score(metric_set_width(set), text));
+    }
     printf(" %8s", figure_number(r->skill[span] * 100, 1, text));
     if (span == SCORECARD_ALL)
         printf(" %12s %12s", figure_count((uint64_t)r->samples_per_second, text),
@@ -69,16 +82,19 @@ static void print_row(const struct evaluate_row *r, enum scorecard_span span)
 static void print_table(const struct evaluate_row *row, size_t n, enum scorecard_span span)
 {
     const struct metric_set *set = row[0].metrics[span];
+    bool intervals = has_intervals(row, n, span);
 
     printf("%-20s %-34s %10s", "model", "class", "n");
     for (size_t k = 0; k < metric_set_size(set); k++)
         printf(" %*s", column_width(set, k), metric_set_info(set, k)->name);
+    if (intervals)
+        printf(" %12s %14s", "coverage", "interval_width");
     printf(" %8s", "skill %");
     if (span == SCORECARD_ALL)
         printf(" %12s %12s", "samples/s", "bytes");
     putchar('\n');
     for (size_t i = 0; i < n; i++)
-        print_row(&row[i], span);
+        print_row(&row[i], span, intervals);
 }
 
 static void print_tables(const struct evaluate_report *report, const struct evaluate_row *row,
@@ -111,6 +127,10 @@ static void write_scores(struct buf *out, const struct evaluate_row *r, enum sco
         write_member(out, "n", span, (double)metric_set_scored(set));
     for (size_t k = 0; k < metric_set_size(set); k++)
         write_member(out, metric_set_info(set, k)->name, span, metric_set_get(set, k));
+    if (span == SCORECARD_ALL && model_has_intervals(r->model)) {
+        write_member(out, "coverage", span, metric_set_coverage(set));
+        write_member(out, "interval_width", span, metric_set_width(set));
+    }
     write_member(out, "skill", span, r->skill[span]);
 }
 

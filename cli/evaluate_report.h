@@ -51,9 +51,10 @@ void evaluate_report_clear(const struct evaluate_report *report);
 
 /*
  * The result: `head` (a line), then a table; or one object a model on a line:
- * {"model":..,"class":..,"n":N,<metrics>,"skill":X,"samples_per_second":X,"bytes":N,...}. n is the
- * number of scored samples. Objects on the way have "after", too: how many answers had come. For
- * each window there is a table of its own; its members end in _window and _time_window.
+ * {"model":..,"class":..,"n":N,<metrics>,"skill":X,"samples_per_second":X,"bytes":N,...}, of a
+ * model that gives intervals "coverage" and "interval_width" before the skill. n is the number of
+ * scored samples. Objects on the way have "after", too: how many answers had come. For each window
+ * there is a table of its own; its members end in _window and _time_window.
  */
 int evaluate_report_end(struct evaluate_report *report, const struct evaluate_row *row, size_t n,
                         const char *head, const char *title, struct err *err) MUST_CHECK;

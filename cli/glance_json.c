@@ -118,6 +118,12 @@ static void put_models(const struct overview *o, struct buf *out)
             put_number(out, "log_loss_window", m->log_loss_window);
             put_number(out, "log_loss_served", m->log_loss_served);
         }
+        if (m->n_intervals) {
+            put_number(out, "interval_coverage", m->interval_coverage);
+            put_number(out, "interval_coverage_window", m->interval_coverage_window);
+            put_number(out, "interval_width", m->interval_width);
+            put_int(out, "n_intervals", (int64_t)m->n_intervals);
+        }
         put_number(out, "skill", status_skill(&o->status, m, STATUS_ALL));
         put_number(out, "skill_window", status_skill(&o->status, m, STATUS_WINDOW));
         put_drift(m, out);

@@ -40,10 +40,10 @@ struct evaluation {
     struct contender contender[EVALUATION_MODELS_MAX];
     size_t n;
 
-    double *x;         /* by slot: `width` features */
-    double *y;         /* by slot */
-    double *at;        /* by slot: when the answer comes */
-    double *predicted; /* by slot: one a model, up to EVALUATION_MODELS_MAX */
+    double *x;           /* by slot: `width` features */
+    double *y;           /* by slot */
+    double *at;          /* by slot: when the answer comes */
+    struct issued *said; /* by slot: one a model, up to EVALUATION_MODELS_MAX */
     size_t n_slots;
     size_t *free_slot; /* a stack */
     size_t n_free;
@@ -113,7 +113,7 @@ static size_t take_slot(struct evaluation *ev)
         ev->x = mem_realloc(ev->x, n, (ev->width + 1) * sizeof(*ev->x));
         ev->y = mem_realloc(ev->y, n, sizeof(*ev->y));
         ev->at = mem_realloc(ev->at, n, sizeof(*ev->at));
-        ev->predicted = mem_realloc(ev->predicted, n, ev->n * sizeof(*ev->predicted));
+        ev->said = mem_realloc(ev->said, n, ev->n * sizeof(*ev->said));
         ev->free_slot = mem_realloc(ev->free_slot, n, sizeof(*ev->free_slot));
         for (size_t slot = n; slot-- > ev->n_slots;)
             ev->free_slot[ev->n_free++] = slot;
@@ -132,14 +132,18 @@ static void run(struct evaluation *ev, size_t model)
     for (size_t i = 0; i < ev->n_steps; i++) {
         size_t slot = ev->step[i].slot;
         const double *x = &ev->x[slot * ev->width];
-        double *predicted = &ev->predicted[slot * ev->n + model];
+        struct issued *said = &ev->said[slot * ev->n + model];
 
         if (!ev->step[i].is_answer) {
-            *predicted = model_predict_one(c->model, x);
+            model_answer(c->model, x, said);
             continue;
         }
-        scorecard_update(c->scores, ev->y[slot], *predicted, ev->at[slot], ev->second);
-        model_learn_one(c->model, x, ev->y[slot], 1);
+        scorecard_update(c->scores, ev->y[slot], said->value, ev->at[slot], ev->second);
+        scorecard_update_interval(c->scores, ev->y[slot], said);
+        if (issued_has_interval(said))
+            model_learn_issued(c->model, x, ev->y[slot], 1, said);
+        else
+            model_learn_one(c->model, x, ev->y[slot], 1);
     }
     c->spent_ns += clock_mono_ns() - start;
 }
@@ -195,7 +199,7 @@ void evaluation_free(struct evaluation *ev)
     free(ev->x);
     free(ev->y);
     free(ev->at);
-    free(ev->predicted);
+    free(ev->said);
     free(ev->free_slot);
     free(ev->heap);
     free(ev);

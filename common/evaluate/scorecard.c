@@ -142,6 +142,11 @@ void scorecard_update(struct scorecard *s, double y, double predicted, double at
     }
 }
 
+void scorecard_update_interval(struct scorecard *s, double y, const struct issued *said)
+{
+    metric_set_update_interval(s->all, y, said);
+}
+
 const struct metric_set *scorecard_of(struct scorecard *s, enum scorecard_span span)
 {
     if (span == SCORECARD_ALL)

@@ -45,6 +45,9 @@ void scorecard_free(struct scorecard *s); /* NULL is fine */
  */
 void scorecard_update(struct scorecard *s, double y, double predicted, double at, double second);
 
+/* The interval that it came with, if it had one: counted over all answers, in no window. */
+void scorecard_update_interval(struct scorecard *s, double y, const struct issued *said);
+
 /*
  * NULL: there is no such window. That of a window is valid until the next call for it: kappa_t
  * knows no label before the window, and roc_auc_exact and pr_auc are of the whole window.

@@ -71,6 +71,10 @@ static void read_learner(const struct json_value *status, struct status *s)
         m->log_loss = json_get_number(&v, "log_loss");
         m->log_loss_window = json_get_number(&v, "log_loss_window");
         m->log_loss_served = json_get_number(&v, "log_loss_served");
+        m->n_intervals = json_get_count(&v, "n_intervals");
+        m->interval_coverage = json_get_number(&v, "interval_coverage");
+        m->interval_coverage_window = json_get_number(&v, "interval_coverage_window");
+        m->interval_width = json_get_number(&v, "interval_width");
         read_drift(&v, m);
     }
 }

@@ -45,9 +45,14 @@ struct status_model {
     double log_loss;
     double log_loss_window;
     double log_loss_served;
-    char detector[32];     /* class of its detector of error drift; "" when it has none */
-    uint64_t alarms;       /* of error drift, in the life of this generation */
-    char alarm_at[32];     /* of the newest: time of the row's outcome on the wire; "" */
+    uint64_t n_intervals; /* labels whose prediction came with one; 0: the model gives none, or */
+                          /* none has come back, and what follows is NaN */
+    double interval_coverage;        /* how many of those lay within theirs */
+    double interval_coverage_window; /* the same of the newest */
+    double interval_width;           /* mean */
+    char detector[32];               /* class of its detector of error drift; "" when it has none */
+    uint64_t alarms;                 /* of error drift, in the life of this generation */
+    char alarm_at[32];               /* of the newest: time of the row's outcome on the wire; "" */
     int64_t served_age_ms; /* of served_version, by inference's clock; the oldest of several */
 };
 

@@ -45,6 +45,9 @@ struct metric_set {
     struct mean log_loss;
     struct metrics_roc roc;
     struct metrics_ranked ranked;
+
+    struct mean covered; /* of what came with an interval: 1 for each label within, else 0 */
+    struct mean width;
 };
 
 struct metric {
@@ -371,6 +374,24 @@ void metric_set_update(struct metric_set *set, double y, double predicted)
 double metric_set_get(const struct metric_set *set, size_t i)
 {
     return set->scored ? set->metric[i]->get(set) : (double)NAN;
+}
+
+void metric_set_update_interval(struct metric_set *set, double y, const struct issued *said)
+{
+    if (!issued_has_interval(said))
+        return;
+    mean_update(&set->covered, said->low <= y && y <= said->high);
+    mean_update(&set->width, said->high - said->low);
+}
+
+double metric_set_coverage(const struct metric_set *set)
+{
+    return set->covered.n > 0 ? set->covered.value : (double)NAN;
+}
+
+double metric_set_width(const struct metric_set *set)
+{
+    return set->width.n > 0 ? set->width.value : (double)NAN;
 }
 
 double metric_set_loss(const struct metric_set *set)

@@ -47,6 +47,15 @@ void metric_set_ranked(struct metric_set *set, size_t size); /* size > 0 */
 void metric_set_update(struct metric_set *set, double y, double predicted);
 
 /*
+ * The interval that the prediction came with, if it had one; beside the update of its sample. Of
+ * all such samples metric_set_coverage() is the part whose label lay within, and _width() how wide
+ * the intervals were in the mean: NaN before the first.
+ */
+void metric_set_update_interval(struct metric_set *set, double y, const struct issued *said);
+double metric_set_coverage(const struct metric_set *set);
+double metric_set_width(const struct metric_set *set);
+
+/*
  * NaN before the first sample, and for rmsle once a label or prediction was not above -1, where
  * River raises an error.
  */

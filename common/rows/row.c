@@ -199,16 +199,60 @@ static int read_features(const struct row_reader *r, const struct json_value *ob
     return 0;
 }
 
-static int read_predictions(const struct row_reader *r, const struct json_value *object,
-                            double *served, struct err *err)
+/* [low, high], both finite; null, and an absent one, is none. */
+static bool read_interval(const struct json_value *v, struct issued *ret)
 {
+    double ends[2];
+    struct json_value end;
+    struct json_iter it;
+    size_t n = 0;
+
+    if (v->type == JSON_NULL)
+        return true;
+    if (v->type != JSON_ARRAY)
+        return false;
+    json_iter_init(&it, v);
+    while (json_next_element(&it, &end))
+        if (n == 2 || end.type != JSON_NUMBER || !json_number(&end, &ends[n++]))
+            return false;
+    if (n != 2 || ends[0] > ends[1])
+        return false;
+    ret->low = ends[0];
+    ret->high = ends[1];
+    return true;
+}
+
+/* What one model said; anything but an object says nothing. */
+static int read_issued(const char *model, const struct json_value *object, struct row_issued *ret,
+                       struct err *err)
+{
+    struct json_value v;
+
+    if (!json_get(object, "value", &v))
+        return 0;
+    if (!read_double(&v, &ret->said.value))
+        return refuse_value("the value of the prediction of ", model, &v, err);
+    if (json_get(object, "version", &v) && v.type == JSON_STRING)
+        ret->version = v;
+    if (json_get(object, "interval", &v) && !read_interval(&v, &ret->said))
+        return err_set(err, ERR_INVALID,
+                       "the interval of the prediction of %s is neither null nor two numbers of "
+                       "which the second is not the smaller one",
+                       model);
+    return 0;
+}
+
+static int read_predictions(const struct row_reader *r, const struct json_value *object,
+                            struct row_issued *served, struct err *err)
+{
+    static const struct row_issued none = {.said = {(double)NAN, (double)NAN, (double)NAN}};
     struct json_iter it;
     struct json_value key;
     struct json_value v;
     size_t next = 0;
 
     for (size_t i = 0; i < r->n_models; i++)
-        served[i] = (double)NAN;
+        served[i] = none;
     if (object->type == JSON_NULL)
         return 0;
     if (object->type != JSON_OBJECT)
@@ -216,13 +260,13 @@ static int read_predictions(const struct row_reader *r, const struct json_value 
                        value_name(object));
     json_iter_init(&it, object);
     while (json_next_member(&it, &key, &v)) {
-        struct json_value value;
         size_t i = name_find(r->models, r->n_models, next, &key);
 
-        if (i == r->n_models || !json_get(&v, "value", &value))
+        if (i == r->n_models)
             continue;
-        if (!read_double(&value, &served[i]))
-            return refuse_value("the value of the prediction of ", r->models[i].text, &value, err);
+        int rc = read_issued(r->models[i].text, &v, &served[i], err);
+        if (rc < 0)
+            return rc;
         next = i + 1;
     }
     return 0;
@@ -351,7 +395,7 @@ void row_reader_free(struct row_reader *r)
 }
 
 int row_reader_read(const struct row_reader *r, const char *text, size_t len, struct row *ret,
-                    double *x, double *served, struct err *err)
+                    double *x, struct row_issued *served, struct err *err)
 {
     struct json_value fields[FIELD_COUNT];
     struct json_value root;

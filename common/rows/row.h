@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/label.h"
+#include "learn/issued.h"
 #include "learn/schema.h"
 
 struct row_reader_options {
@@ -45,6 +46,12 @@ struct row {
     uint64_t unknown;               /* features that the schema does not declare: ignored */
 };
 
+/* What went out of one model. All NaN and JSON_NULL where the row has nothing of that name. */
+struct row_issued {
+    struct issued said;        /* the interval is NaN where the prediction came without one */
+    struct json_value version; /* its name, a string with its quotes; else JSON_NULL, text NULL */
+};
+
 struct row_reader;
 
 /* Lifecycle */
@@ -58,15 +65,15 @@ void row_reader_free(struct row_reader *r); /* NULL is fine */
 
 /*
  * Reads one row; `text` may be NULL (a message without a value). Fills `x` with schema_size()
- * doubles and `served` with n_models (NaN where the row has no prediction of that name; may be NULL
- * when n_models is 0). A name that comes twice counts as its last value says.
+ * doubles and `served` with what n_models models said (may be NULL when n_models is 0). A name that
+ * comes twice counts as its last value says. An interval is null, absent, or [low, high].
  *
  * ERR_INVALID with a text that names the field. Then ret->seq alone is valid: the row's place in
  * the sequence, where it can be told, else 0. Does not change the reader: safe from several
  * threads.
  */
 int row_reader_read(const struct row_reader *r, const char *text, size_t len, struct row *ret,
-                    double *x, double *served, struct err *err) MUST_CHECK;
+                    double *x, struct row_issued *served, struct err *err) MUST_CHECK;
 
 /* The features object of a message alone, as row_reader_read() reads it in a row. */
 int row_reader_features(const struct row_reader *r, const struct json_value *features, double *x,

@@ -223,6 +223,17 @@ double task_clip(const struct task *task, double v)
     return v;
 }
 
+struct issued task_answer(const struct task *task, const struct model *m, double v)
+{
+    struct issued said = {task_clip(task, v), (double)NAN, (double)NAN};
+
+    if (model_interval_one(m, said.value, &said.low, &said.high)) {
+        said.low = task_clip(task, said.low);
+        said.high = task_clip(task, said.high);
+    }
+    return said;
+}
+
 const struct label_positive *task_positive(const struct task *task)
 {
     return task->is_binary ? &task->positive : NULL;

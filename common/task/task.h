@@ -29,6 +29,7 @@
 #include "base/label.h"
 #include "base/log.h"
 #include "bus/bus.h"
+#include "learn/model.h"
 #include "learn/schema.h"
 
 enum task_start { TASK_START_OLDEST, TASK_START_NEWEST };
@@ -62,9 +63,10 @@ struct task_monitor {
 };
 
 struct task_model {
-    char *name;      /* "linear-regression" */
-    char *pipeline;  /* its pipeline as JSON text, as model_new() takes it */
-    char *canonical; /* the same with every parameter, as model_parameters() gives it */
+    char *name;         /* "linear-regression" */
+    char *pipeline;     /* its pipeline as JSON text, as model_new() takes it */
+    char *canonical;    /* the same with every parameter, as model_parameters() gives it */
+    bool has_intervals; /* its predictions come with one (model.h) */
 };
 
 /* Read-only after task_load(). All strings are owned by the struct. */
@@ -169,6 +171,12 @@ int task_ensure_topics(const struct task *task, struct bus *bus, struct err *err
 
 /* `v` within the task's clip; NaN stays NaN. */
 double task_clip(const struct task *task, double v);
+
+/*
+ * What goes out of a model that has just said `v`: that, clipped, and the interval around it, its
+ * ends clipped likewise; NaN where it has none.
+ */
+struct issued task_answer(const struct task *task, const struct model *m, double v);
 
 /* Which labels are positive, for those who read them; NULL for a regression, whose labels are
  * numbers. */

@@ -155,6 +155,7 @@ static int add_model(struct reader *r, const char *path, char *name, const char 
         .name = name,
         .pipeline = text,
         .canonical = mem_strdup(model_parameters(model)),
+        .has_intervals = model_has_intervals(model),
     };
     model_free(model);
     return 0;

@@ -205,12 +205,32 @@ static int read_batch(struct inference *inf, struct err *err)
 
 /* Predicting */
 
-/* The value and, of a binary task, whether it is positive: by River's argmax, by the threshold. */
-static void write_value(struct inference *inf, double v)
+static void write_interval(struct buf *out, const struct issued *said)
 {
+    buf_text(out, ",\"interval\":");
+    if (!issued_has_interval(said)) {
+        buf_text(out, "null");
+        return;
+    }
+    buf_byte(out, '[');
+    json_write_number(out, said->low);
+    buf_byte(out, ',');
+    json_write_number(out, said->high);
+    buf_byte(out, ']');
+}
+
+/*
+ * What model `i` says: the value, of a model that gives them the interval, and of a binary task
+ * whether it is positive: by River's argmax, by the threshold.
+ */
+static void write_value(struct inference *inf, size_t i, double v)
+{
+    struct issued said = task_answer(inf->task, inf->models[i].model, v);
     struct buf *out = &inf->text;
 
-    json_write_number(out, task_clip(inf->task, v));
+    json_write_number(out, said.value);
+    if (inf->task->models[i].has_intervals)
+        write_interval(out, &said);
     if (!inf->task->is_binary)
         return;
     if (isnan(v)) {
@@ -241,7 +261,7 @@ static void write_prediction(struct inference *inf, size_t j, const char *predic
         if (i)
             buf_byte(out, ',');
         buf_append(out, m->head.data, m->head.len);
-        write_value(inf, inf->out[i * INFERENCE_BATCH + j]);
+        write_value(inf, i, inf->out[i * INFERENCE_BATCH + j]);
         buf_append(out, m->tail.data, m->tail.len);
     }
     buf_text(out, "},\"requested_at\":");

@@ -23,7 +23,7 @@ struct fold {
     uint64_t position;
     uint64_t learned;
     uint64_t skipped;
-    double predicted; /* for the row that was learned last; not part of the state */
+    struct issued said; /* of the row that was learned last; not part of the state */
 };
 
 static struct fold *fold_alloc(const struct task *task, size_t model, const char *generation)
@@ -32,7 +32,7 @@ static struct fold *fold_alloc(const struct task *task, size_t model, const char
 
     f->task = task;
     f->index = model;
-    f->predicted = (double)NAN;
+    f->said = (struct issued){(double)NAN, (double)NAN, (double)NAN};
     snprintf(f->generation, sizeof(f->generation), "%s", generation);
     scores_init(&f->scores, (size_t)task->score_window);
     if (task->is_binary)
@@ -163,6 +163,44 @@ void fold_free(struct fold *f)
     free(f);
 }
 
+static void score(struct fold *f, const struct fold_input *row)
+{
+    double served = row->served ? row->served->said.value : (double)NAN;
+
+    scores_update(&f->scores, row->label, f->said.value, served);
+    if (f->task->is_binary)
+        scores_update_labels(&f->scores, row->label, f->said.value, served);
+    if (row->served)
+        scores_update_interval(&f->scores, row->label, &row->served->said);
+    error_drift_update(&f->drift, row->seq, row->at_ms, fabs(row->label - f->said.value));
+}
+
+/* True when a version of this fold's generation has said it. */
+static bool is_own(const struct fold *f, const struct row_issued *served)
+{
+    const struct json_value *v = &served->version;
+
+    return v->type == JSON_STRING && v->len > TASK_GENERATION_LEN + 2 &&
+           memcmp(v->text + 1, f->generation, TASK_GENERATION_LEN) == 0 &&
+           v->text[1 + TASK_GENERATION_LEN] == '-';
+}
+
+/*
+ * Intervals learn from the one that was issued. Where none was, or another generation's model
+ * issued it (this one catches up on old rows), they learn from what this model would have issued.
+ */
+static void learn(struct fold *f, const struct fold_input *row)
+{
+    double weight = task_weight(f->task, row->label);
+
+    if (!model_has_intervals(f->model))
+        model_learn_one(f->model, row->x, row->label, weight);
+    else if (row->served && issued_has_interval(&row->served->said) && is_own(f, row->served))
+        model_learn_issued(f->model, row->x, row->label, weight, &row->served->said);
+    else
+        model_learn_issued(f->model, row->x, row->label, weight, &f->said);
+}
+
 int fold_row(struct fold *f, const struct fold_input *row, struct err *err)
 {
     if (row->seq <= f->position)
@@ -180,13 +218,9 @@ int fold_row(struct fold *f, const struct fold_input *row, struct err *err)
         f->skipped++;
         return FOLD_SKIPPED;
     }
-    double predicted = task_clip(f->task, model_predict_one(f->model, row->x));
-    f->predicted = predicted;
-    scores_update(&f->scores, row->label, predicted, row->served);
-    if (f->task->is_binary)
-        scores_update_labels(&f->scores, row->label, predicted, row->served);
-    error_drift_update(&f->drift, row->seq, row->at_ms, fabs(row->label - predicted));
-    model_learn_one(f->model, row->x, row->label, task_weight(f->task, row->label));
+    f->said = task_answer(f->task, f->model, model_predict_one(f->model, row->x));
+    score(f, row);
+    learn(f, row);
     f->learned++;
     return FOLD_LEARNED;
 }
@@ -278,7 +312,12 @@ const struct model *fold_model(const struct fold *f)
 
 double fold_predicted(const struct fold *f)
 {
-    return f->predicted;
+    return f->said.value;
+}
+
+const struct issued *fold_said(const struct fold *f)
+{
+    return &f->said;
 }
 
 const struct scores *fold_scores(const struct fold *f)

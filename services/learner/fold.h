@@ -23,6 +23,7 @@
 #include "learn/model.h"
 #include "learner/error_drift.h"
 #include "learner/scores.h"
+#include "rows/row.h"
 #include "store/store.h"
 #include "task/task.h"
 
@@ -52,10 +53,10 @@ void fold_free(struct fold *f); /* NULL is fine */
 
 struct fold_input {
     uint64_t seq;
-    const double *x; /* schema_size() doubles; NULL when the row cannot be read */
-    double label;    /* one that task_label_ok() refuses makes the row skipped */
-    double served;   /* the logged prediction of this model; NaN: none */
-    int64_t at_ms;   /* bus time of the outcome; 0: not known */
+    const double *x;                 /* schema_size() doubles; NULL when the row cannot be read */
+    double label;                    /* one that task_label_ok() refuses makes the row skipped */
+    const struct row_issued *served; /* the logged prediction of this model; NULL: none */
+    int64_t at_ms;                   /* bus time of the outcome; 0: not known */
 };
 
 enum fold_outcome {
@@ -90,6 +91,8 @@ uint64_t fold_learned(const struct fold *f);
 uint64_t fold_skipped(const struct fold *f);
 const struct model *fold_model(const struct fold *f);
 double fold_predicted(const struct fold *f); /* of the row that was learned last; NaN: none */
+/* The same with its interval: both as inference would have issued them. */
+const struct issued *fold_said(const struct fold *f);
 const struct scores *fold_scores(const struct fold *f);
 const struct error_drift *fold_drift(const struct fold *f);
 void fold_version(const struct fold *f, char ret[FOLD_VERSION_SIZE]);

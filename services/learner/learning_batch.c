@@ -91,7 +91,7 @@ static int fold_model_rows(struct learning *l, size_t i, struct err *err)
             .seq = b->seq[k],
             .x = b->readable[k] ? &b->x[k * l->width] : NULL,
             .label = b->label[k],
-            .served = b->served[k * l->task->n_models + i],
+            .served = b->readable[k] ? &b->served[k * l->task->n_models + i] : NULL,
             .at_ms = b->at_ms[k],
         };
         int rc = fold_row(m->fold, &row, err);

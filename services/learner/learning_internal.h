@@ -31,6 +31,9 @@ enum learning_gauge {
     LEARNING_LOG_LOSS, /* from here on: of a binary task */
     LEARNING_LOG_LOSS_WINDOW,
     LEARNING_LOG_LOSS_SERVED,
+    LEARNING_COVERAGE, /* from here on: of a model that gives intervals */
+    LEARNING_COVERAGE_WINDOW,
+    LEARNING_WIDTH,
     LEARNING_N_GAUGES,
 };
 
@@ -63,9 +66,9 @@ struct learning_model {
 struct learning_batch {
     const struct bus_msg *msgs; /* valid until the reader's next call */
     size_t n;
-    uint64_t *seq;  /* 0: no row of the sequence */
-    double *x;      /* n rows of schema_size() */
-    double *served; /* n rows of n_models */
+    uint64_t *seq;             /* 0: no row of the sequence */
+    double *x;                 /* n rows of schema_size() */
+    struct row_issued *served; /* n rows of n_models */
     double *label;
     int64_t *at_ms; /* of the outcomes */
     bool *readable;

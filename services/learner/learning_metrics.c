@@ -25,11 +25,21 @@ static const struct {
                                   "The same over the newest score_window rows."},
     [LEARNING_LOG_LOSS_SERVED] = {"ml_model_log_loss_served",
                                   "Log loss of the predictions that went out."},
+    [LEARNING_COVERAGE] = {"ml_interval_coverage",
+                           "Part of the labels that lay within the interval that went out, of all "
+                           "that had one."},
+    [LEARNING_COVERAGE_WINDOW] = {"ml_interval_coverage_window",
+                                  "The same of the newest score_window of them."},
+    [LEARNING_WIDTH] = {"ml_interval_width",
+                        "Mean width of the intervals that went out, in the label's unit."},
 };
 
-static size_t gauges_of(const struct task *task)
+/* Whether model `i` has gauge `k`. */
+static bool has_gauge(const struct task *task, size_t i, size_t k)
 {
-    return task->is_binary ? LEARNING_N_GAUGES : LEARNING_LOG_LOSS;
+    if (k >= LEARNING_COVERAGE)
+        return task->models[i].has_intervals;
+    return task->is_binary || k < LEARNING_LOG_LOSS;
 }
 
 void learning_metrics_init(struct learning *l)
@@ -47,7 +57,9 @@ void learning_metrics_init(struct learning *l)
                                             "Rows that it has learned.", label, 1);
         m->c_alarms = telemetry_counter_of(tm, "ml_drift_alarms_total",
                                            "Alarms that its drift detector has raised.", label, 1);
-        for (size_t k = 0; k < gauges_of(l->task); k++) {
+        for (size_t k = 0; k < LEARNING_N_GAUGES; k++) {
+            if (!has_gauge(l->task, i, k))
+                continue;
             m->gauge[k] = telemetry_gauge_of(tm, gauges[k].name, gauges[k].help, label, 1);
             *m->gauge[k] = (double)NAN;
         }
@@ -64,6 +76,11 @@ static void observe_scores(const struct scores *s, double *const *gauge)
     *gauge[LEARNING_MAE] = known(metrics_mae(&s->all), s->all.n);
     *gauge[LEARNING_MAE_WINDOW] = known(metrics_window_mae(&s->window), (double)s->window.count);
     *gauge[LEARNING_MAE_SERVED] = known(metrics_mae(&s->served), s->served.n);
+    if (gauge[LEARNING_COVERAGE]) {
+        *gauge[LEARNING_COVERAGE] = scores_coverage(s);
+        *gauge[LEARNING_COVERAGE_WINDOW] = scores_coverage_window(s);
+        *gauge[LEARNING_WIDTH] = known(s->intervals.width, s->intervals.n);
+    }
     if (!s->is_binary)
         return;
     *gauge[LEARNING_LOG_LOSS] = known(s->labels.log_loss, s->labels.n);

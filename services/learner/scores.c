@@ -14,6 +14,8 @@
 #define N_METRICS      6  /* doubles of struct metrics */
 #define N_LABEL_FIELDS 11 /* doubles of struct label_scores that are kept */
 
+#define N_INTERVAL_FIELDS 3 /* of struct interval_scores */
+
 /* The state of `m`, in the order in which it is stored. */
 static void metrics_fields(struct metrics *m, double *ret[N_METRICS])
 {
@@ -217,12 +219,54 @@ static void update_labels(struct label_scores *m, bool y, double p, double thres
     m->log_loss += 1 / m->n * (metrics_log_loss_of(y, p) - m->log_loss);
 }
 
+/* Intervals */
+
+static void write_intervals(const struct scores *s, struct buf *out)
+{
+    write_member(out, "interval_coverage", true, scores_coverage(s));
+    write_member(out, "interval_coverage_window", true, scores_coverage_window(s));
+    write_member(out, "interval_width", true, s->intervals.width);
+    write_member(out, "n_intervals", true, s->intervals.n);
+}
+
+static void interval_fields(struct interval_scores *m, double *ret[N_INTERVAL_FIELDS])
+{
+    ret[0] = &m->n;
+    ret[1] = &m->inside;
+    ret[2] = &m->width;
+}
+
+static void write_interval_state(struct buf *out, const struct interval_scores *m)
+{
+    struct interval_scores copy = *m;
+    double *fields[N_INTERVAL_FIELDS];
+
+    interval_fields(&copy, fields);
+    buf_byte(out, ',');
+    write_list(out, "intervals", fields, N_INTERVAL_FIELDS);
+    write_window(out, "covered", &m->window);
+}
+
+/* A version that was stored before its first interval, or by a release without, has none. */
+static bool read_interval_state(const struct json_value *state, struct interval_scores *ret)
+{
+    struct json_value list;
+    double *fields[N_INTERVAL_FIELDS];
+
+    if (!json_get(state, "intervals", &list))
+        return true;
+    interval_fields(ret, fields);
+    return read_list(state, "intervals", fields, N_INTERVAL_FIELDS) && ret->n > 0 &&
+           read_window(state, "covered", &ret->window);
+}
+
 /* Public functions */
 
 void scores_init(struct scores *s, size_t window)
 {
     *s = (struct scores){.all = {.n = 0}};
     metrics_window_init(&s->window, window);
+    metrics_window_init(&s->intervals.window, window);
 }
 
 void scores_set_binary(struct scores *s, double threshold)
@@ -235,6 +279,7 @@ void scores_set_binary(struct scores *s, double threshold)
 void scores_release(struct scores *s)
 {
     metrics_window_release(&s->window);
+    metrics_window_release(&s->intervals.window);
     if (s->is_binary)
         metrics_window_release(&s->log_losses);
 }
@@ -257,6 +302,30 @@ void scores_update_labels(struct scores *s, double label, double predicted, doub
     update_labels(&s->labels_served, label == 1, served, s->threshold);
 }
 
+void scores_update_interval(struct scores *s, double label, const struct issued *served)
+{
+    struct interval_scores *m = &s->intervals;
+    bool is_inside;
+
+    if (!issued_has_interval(served))
+        return;
+    is_inside = served->low <= label && label <= served->high;
+    m->n += 1;
+    m->inside += is_inside;
+    m->width += 1 / m->n * ((served->high - served->low) - m->width);
+    metrics_window_push(&m->window, is_inside);
+}
+
+double scores_coverage(const struct scores *s)
+{
+    return s->intervals.inside / s->intervals.n; /* 0 / 0 is NaN */
+}
+
+double scores_coverage_window(const struct scores *s)
+{
+    return s->intervals.window.count ? metrics_window_mae(&s->intervals.window) : (double)NAN;
+}
+
 void scores_write_members(const struct scores *s, struct buf *out)
 {
     bool is_any = s->all.n > 0;
@@ -273,6 +342,8 @@ void scores_write_members(const struct scores *s, struct buf *out)
     write_member(out, "n_served", true, s->served.n);
     if (s->is_binary)
         write_binary(s, out);
+    if (s->intervals.n > 0)
+        write_intervals(s, out);
 }
 
 void scores_write(const struct scores *s, struct buf *out)
@@ -288,6 +359,8 @@ void scores_write(const struct scores *s, struct buf *out)
         write_label_state(out, "labels_served", &s->labels_served);
         write_window(out, "log_losses", &s->log_losses);
     }
+    if (s->intervals.n > 0)
+        write_interval_state(out, &s->intervals);
     write_window(out, "window", &s->window);
     buf_text(out, "}}");
 }
@@ -306,5 +379,7 @@ int scores_read(struct scores *s, const char *text, struct err *err)
                          !read_label_state(&state, "labels_served", &s->labels_served) ||
                          !read_window(&state, "log_losses", &s->log_losses)))
         return err_set(err, ERR_CORRUPT, "its scores lack the state of the labels");
+    if (!read_interval_state(&state, &s->intervals))
+        return err_set(err, ERR_CORRUPT, "its scores lack the state of the intervals");
     return 0;
 }

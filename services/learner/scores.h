@@ -12,6 +12,10 @@
  * served, the scores of labels and log_loss (metrics_binary.h), which is also known
  * of the last rows; predictions that do not tell anything yet are counted as `unscored`.
  *
+ * Of a model that issues intervals there are besides, of all labels whose row carries one: how many
+ * of them lie within theirs (`interval_coverage`, and of the newest `interval_coverage_window`) and
+ * how wide those are in the mean; nothing of it before the first.
+ *
  * The text carries the exact state under "state", so that a learner that
  * restarts goes on to the last bit.
  */
@@ -22,6 +26,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "learn/issued.h"
 #include "learn/metrics.h"
 #include "learn/metrics_binary.h"
 
@@ -34,6 +39,14 @@ struct label_scores {
     double log_loss; /* mean */
 };
 
+/* Of intervals that went out. */
+struct interval_scores {
+    double n;
+    double inside;                /* labels within theirs */
+    double width;                 /* mean */
+    struct metrics_window window; /* 1 for each label within, 0 for each outside */
+};
+
 struct scores {
     struct metrics all;
     struct metrics served;
@@ -44,6 +57,8 @@ struct scores {
     struct label_scores labels;
     struct label_scores labels_served;
     struct metrics_window log_losses; /* progressive, as many as in `window` */
+
+    struct interval_scores intervals;
 };
 
 /* Lifecycle */
@@ -59,6 +74,14 @@ void scores_update(struct scores *s, double label, double predicted, double serv
 
 /* Of a binary task besides; `served` is NaN as well when what was served could not tell. */
 void scores_update_labels(struct scores *s, double label, double predicted, double served);
+
+/* The interval that the row carries; one without is not counted. */
+void scores_update_interval(struct scores *s, double label, const struct issued *served);
+
+/* Which part of the labels lay within their intervals, of all or of the newest; NaN before the
+ * first. */
+double scores_coverage(const struct scores *s);
+double scores_coverage_window(const struct scores *s);
 
 /* Appends the members that people read, without braces: `"mae":...,"rmse":...`; null where n is 0.
  */

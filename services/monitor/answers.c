@@ -315,9 +315,25 @@ static void put_text(const struct request *req, const char *name, enum requests_
         buf_text(out, "null");
 }
 
+/* Anything but [low, high] is no interval. */
+static void read_ends(const struct json_value *v, struct issued *ret)
+{
+    double *const ends[] = {&ret->low, &ret->high};
+    struct json_value end;
+    struct json_iter it;
+    size_t n = 0;
+
+    if (v->type != JSON_ARRAY)
+        return;
+    json_iter_init(&it, v);
+    while (n < 2 && json_next_element(&it, &end) && json_number(&end, ends[n]))
+        n++;
+}
+
 static void put_prediction(const struct json_value *of, double label, struct buf *out)
 {
-    struct json_value value, version;
+    struct issued said = {(double)NAN, (double)NAN, (double)NAN};
+    struct json_value value, version, interval;
     double v = (double)NAN;
 
     buf_byte(out, '{');
@@ -332,6 +348,10 @@ static void put_prediction(const struct json_value *of, double label, struct buf
     else
         buf_text(out, "null");
     text_put_number(out, "error", v - label);
+    if (json_get(of, "interval", &interval)) {
+        read_ends(&interval, &said);
+        text_put_interval(out, "interval", &said);
+    }
     buf_byte(out, '}');
 }
 
@@ -448,7 +468,7 @@ static void csv_latest(const struct monitor *m, struct buf *out)
         csv_number(out, latest->label);
         csv_number(out, latest->size);
         for (size_t k = 0; k < m->task->n_models; k++)
-            csv_number(out, latest->value[k]);
+            csv_number(out, latest->said[k].value);
         buf_text(out, "\r\n");
     }
 }

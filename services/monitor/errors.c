@@ -15,6 +15,7 @@ struct sums {
     double n, loss, squares;
     double signed_;        /* of numbers: the errors */
     double tp, fp, tn, fn; /* of classes: rows, by label and threshold */
+    double inside, intervals;
 };
 
 struct errors {
@@ -25,7 +26,8 @@ struct errors {
     size_t size;      /* of the ring */
     uint64_t n;       /* rows ever added */
     struct errors_row *row;
-    double *said; /* [size][n_models] */
+    double *said;         /* [size][n_models] */
+    unsigned char *cover; /* [size][n_models]: enum errors_cover */
     struct sums *sums;
 };
 
@@ -39,6 +41,7 @@ struct errors *errors_new(size_t n_models, size_t window)
     e->size = e->window > ERRORS_KEPT_MIN ? e->window : ERRORS_KEPT_MIN;
     e->row = mem_zalloc(e->size, sizeof(*e->row));
     e->said = mem_zalloc(e->size * n_models, sizeof(*e->said));
+    e->cover = mem_zalloc(e->size * n_models, sizeof(*e->cover));
     e->sums = mem_zalloc(n_models, sizeof(*e->sums));
     return e;
 }
@@ -58,6 +61,7 @@ void errors_free(struct errors *e)
         return;
     free(e->row);
     free(e->said);
+    free(e->cover);
     free(e->sums);
     free(e);
 }
@@ -76,6 +80,11 @@ size_t errors_window_size(const struct errors *e)
 static const double *said_of(const struct errors *e, uint64_t n)
 {
     return e->said + (n % e->size) * e->n_models;
+}
+
+static unsigned char *cover_of(const struct errors *e, uint64_t n)
+{
+    return e->cover + (n % e->size) * e->n_models;
 }
 
 double errors_loss(const struct errors *e, double label, double said)
@@ -99,11 +108,22 @@ static void count_class(const struct errors *e, struct sums *s, double label, do
         *(label == 1 ? &s->fn : &s->tn) += sign;
 }
 
+static void count_cover(struct errors *e, uint64_t n, double sign)
+{
+    const unsigned char *cover = cover_of(e, n);
+
+    for (size_t i = 0; i < e->n_models; i++) {
+        e->sums[i].intervals += cover[i] != ERRORS_NO_INTERVAL ? sign : 0;
+        e->sums[i].inside += cover[i] == ERRORS_INSIDE ? sign : 0;
+    }
+}
+
 static void count(struct errors *e, uint64_t n, double sign)
 {
     const double *said = said_of(e, n);
     double label = e->row[n % e->size].label;
 
+    count_cover(e, n, sign);
     for (size_t i = 0; i < e->n_models; i++) {
         struct sums *s = &e->sums[i];
 
@@ -132,8 +152,10 @@ void errors_add(struct errors *e, const struct errors_row *row, const double *sa
     if (is_full)
         count(e, e->n - e->window, -1);
     e->row[e->n % e->size] = *row;
-    if (e->n_models)
+    if (e->n_models) {
         memcpy(e->said + (e->n % e->size) * e->n_models, said, e->n_models * sizeof(*said));
+        memset(cover_of(e, e->n), ERRORS_NO_INTERVAL, e->n_models);
+    }
     count(e, e->n++, 1);
 
     if (e->n % e->window == 0) {
@@ -141,6 +163,13 @@ void errors_add(struct errors *e, const struct errors_row *row, const double *sa
         for (uint64_t i = window_first(e); i < e->n; i++)
             count(e, i, 1);
     }
+}
+
+void errors_cover(struct errors *e, const enum errors_cover *cover)
+{
+    for (size_t i = 0; i < e->n_models; i++)
+        cover_of(e, e->n - 1)[i] = (unsigned char)cover[i];
+    count_cover(e, e->n - 1, 1);
 }
 
 static void score_numbers(const struct sums *s, struct errors_score *ret)
@@ -170,6 +199,7 @@ void errors_score(const struct errors *e, size_t model, struct errors_score *ret
                                  .high = nan,
                                  .rmse = nan,
                                  .bias = nan,
+                                 .coverage = s->inside / s->intervals, /* 0 / 0 is NaN */
                                  .base_rate = nan,
                                  .accuracy = nan,
                                  .precision = nan,
@@ -245,6 +275,12 @@ double errors_loss_at(const struct errors *e, size_t i, size_t model)
 
 /* ---- Keeping ---- */
 
+/* A row as bytes: itself, what was said, whether the intervals held its label. */
+static size_t saved_size(const struct errors *e)
+{
+    return sizeof(struct errors_row) + e->n_models * (sizeof(double) + sizeof(unsigned char));
+}
+
 void errors_save(const struct errors *e, size_t max, struct buf *out)
 {
     size_t kept = errors_kept(e);
@@ -252,23 +288,35 @@ void errors_save(const struct errors *e, size_t max, struct buf *out)
     for (size_t i = kept > max ? kept - max : 0; i < kept; i++) {
         buf_append(out, errors_row(e, i), sizeof(struct errors_row));
         buf_append(out, said_of(e, number(e, i)), e->n_models * sizeof(double));
+        buf_append(out, cover_of(e, number(e, i)), e->n_models);
     }
+}
+
+static void load_row(struct errors *e, const char *at, double *said, enum errors_cover *cover)
+{
+    struct errors_row row;
+
+    memcpy(&row, at, sizeof(row));
+    at += sizeof(row);
+    memcpy(said, at, e->n_models * sizeof(*said));
+    at += e->n_models * sizeof(*said);
+    for (size_t i = 0; i < e->n_models; i++)
+        cover[i] = (enum errors_cover)(unsigned char)at[i];
+    errors_add(e, &row, said);
+    errors_cover(e, cover);
 }
 
 bool errors_load(struct errors *e, const void *data, size_t len)
 {
-    size_t size = sizeof(struct errors_row) + e->n_models * sizeof(double);
+    size_t size = saved_size(e);
     double *said = mem_zalloc(e->n_models + 1, sizeof(*said));
+    enum errors_cover *cover = mem_zalloc(e->n_models + 1, sizeof(*cover));
     bool is_good = len % size == 0;
 
-    for (size_t at = 0; is_good && at < len; at += size) {
-        struct errors_row row;
-
-        memcpy(&row, (const char *)data + at, sizeof(row));
-        memcpy(said, (const char *)data + at + sizeof(row), e->n_models * sizeof(*said));
-        errors_add(e, &row, said);
-    }
+    for (size_t at = 0; is_good && at < len; at += size)
+        load_row(e, (const char *)data + at, said, cover);
     free(said);
+    free(cover);
     return is_good;
 }
 

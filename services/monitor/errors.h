@@ -41,6 +41,12 @@ void errors_clear(struct errors *e);
 /* `said` has n_models values; both are copied. */
 void errors_add(struct errors *e, const struct errors_row *row, const double *said);
 
+/* Whether a model's interval held the row's label. */
+enum errors_cover { ERRORS_NO_INTERVAL, ERRORS_OUTSIDE, ERRORS_INSIDE };
+
+/* Of the row that was added last, once: n_models of them, copied. Without it there was none. */
+void errors_cover(struct errors *e, const enum errors_cover *cover);
+
 size_t errors_window_size(const struct errors *e); /* W, cut where it was too large */
 
 /* Over the window. */
@@ -53,6 +59,8 @@ struct errors_score {
     /* of numbers */
     double rmse;
     double bias; /* mean error */
+
+    double coverage; /* of the rows with an interval, how many held the label; NaN: none has one */
 
     /* of classes; those at the threshold are NaN where they would divide by zero */
     size_t alerts;

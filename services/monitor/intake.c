@@ -43,7 +43,7 @@ static void moves_add(struct moves *moves, const struct request *req, int64_t ti
 void latest_release(struct latest *latest)
 {
     free(latest->key);
-    free(latest->value);
+    free(latest->said);
     *latest = (struct latest){.key = NULL};
 }
 
@@ -164,9 +164,24 @@ static void add_latest(struct monitor *m, const struct request *req, double size
         .event_ms = req->event_ms,
         .label = req->label,
         .size = size,
-        .value = mem_alloc(n * sizeof(double)),
+        .said = mem_alloc(n * sizeof(struct issued)),
     };
-    memcpy(latest->value, m->served, n * sizeof(double));
+    for (size_t i = 0; i < n; i++)
+        latest->said[i] = m->said[i].said;
+}
+
+/* Which of the row's intervals held its label. */
+static void cover(struct monitor *m, double label)
+{
+    for (size_t i = 0; i < m->task->n_models; i++) {
+        const struct issued *said = &m->said[i].said;
+        bool is_inside = said->low <= label && label <= said->high;
+
+        m->cover[i] = !issued_has_interval(said) ? ERRORS_NO_INTERVAL
+                      : is_inside                ? ERRORS_INSIDE
+                                                 : ERRORS_OUTSIDE;
+    }
+    errors_cover(m->errors, m->cover);
 }
 
 /* Counts a labelled row: m->x and m->served hold its features and what was served. */
@@ -187,6 +202,7 @@ static void score(struct monitor *m, struct request *req, double label, int64_t 
     for (size_t i = 0; i < m->n_slices; i++)
         scored.slice[i] = m->x[m->slice[i]];
     errors_add(m->errors, &scored, said);
+    cover(m, label);
     cohorts_labelled(&m->cohorts, req->predicted_ms, m->loss);
     req->label = label;
     req->error = m->error[monitor_best(m)];
@@ -200,11 +216,13 @@ static void on_row(struct monitor *m, const struct bus_msg *msg, int64_t now_ms)
     struct row row;
 
     if (!msg->key || !msg->key_len || !parse(msg, &root) ||
-        row_reader_read(m->rows, msg->value, msg->value_len, &row, m->x, m->served, NULL) != 0)
+        row_reader_read(m->rows, msg->value, msg->value_len, &row, m->x, m->said, NULL) != 0)
         return; /* the learner makes a dead letter of it */
     struct request *req = requests_put(m->requests, msg->key, msg->key_len);
     if (has_come(req, REQUESTS_ROW))
         return;
+    for (size_t i = 0; i < m->task->n_models; i++)
+        m->served[i] = m->said[i].said.value;
     requests_keep(m->requests, req, REQUESTS_ROW, msg->value, msg->value_len);
     monitor_watch_learned(m, msg, &row, now_ms);
     req->seq = row.seq;

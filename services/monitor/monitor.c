@@ -99,6 +99,8 @@ struct monitor *monitor_new(const struct task *task, int64_t started_ms, struct 
     m->versions = mem_zalloc(task->n_models + 1, sizeof(*m->versions));
     m->x = mem_zalloc(schema_size(task->features) + 1, sizeof(*m->x));
     m->served = mem_zalloc(task->n_models + 1, sizeof(*m->served));
+    m->said = mem_zalloc(task->n_models + 1, sizeof(*m->said));
+    m->cover = mem_zalloc(task->n_models + 1, sizeof(*m->cover));
     m->error = mem_zalloc(task->n_models + 1, sizeof(*m->error));
     m->loss = mem_zalloc(task->n_models + 1, sizeof(*m->loss));
     m->pr_auc = mem_zalloc(task->n_models + 1, sizeof(*m->pr_auc));
@@ -145,6 +147,8 @@ void monitor_free(struct monitor *m)
     free(m->versions);
     free(m->x);
     free(m->served);
+    free(m->said);
+    free(m->cover);
     free(m->error);
     free(m->loss);
     free(m->pr_auc);
@@ -410,10 +414,11 @@ void monitor_restore_places(struct monitor *m, const void *data, size_t len)
     pthread_mutex_unlock(&m->lock);
 }
 
-/* What saved errors are of: the names of the models, in order; with two classes the positive one
- * before them. */
+/* What saved errors are of: their form, the names of the models, in order; with two classes the
+ * positive one before them. */
 static void write_owners(const struct monitor *m, struct buf *out)
 {
+    buf_text(out, "with cover\n");
     if (m->task->is_binary) {
         buf_text(out, "positive ");
         monitor_write_positive(m, out);

@@ -46,7 +46,7 @@ struct latest {
     char *key;
     int64_t time_ms, event_ms;
     double label, size;
-    double *value; /* by model; NaN: none */
+    struct issued *said; /* by model */
 };
 
 /* The kept versions of a model, newest first. */
@@ -108,6 +108,8 @@ struct monitor {
     size_t n_slices;
     int size_feature; /* index; -1: none */
     double *x, *served, *error, *loss;
+    struct row_issued *said; /* by model: `served` are their values */
+    enum errors_cover *cover;
     struct moves started, ended;
     struct latest latest[MONITOR_LATEST]; /* a ring */
     uint64_t n_latest, latest_told;       /* ever; of those, told in a tick */

@@ -70,6 +70,20 @@ void text_put_string(struct buf *out, const char *name, const char *s)
     text_string(out, s);
 }
 
+void text_put_interval(struct buf *out, const char *name, const struct issued *said)
+{
+    text_put_name(out, name);
+    if (!issued_has_interval(said)) {
+        buf_text(out, "null");
+        return;
+    }
+    buf_byte(out, '[');
+    text_number(out, said->low);
+    buf_byte(out, ',');
+    text_number(out, said->high);
+    buf_byte(out, ']');
+}
+
 void text_put_bool(struct buf *out, const char *name, bool v)
 {
     text_put_name(out, name);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "learn/issued.h"
 
 #define TIME_UNKNOWN INT64_MIN
 
@@ -23,6 +24,8 @@ void text_put_number(struct buf *out, const char *name, double v);
 void text_put_count(struct buf *out, const char *name, uint64_t v);
 void text_put_time(struct buf *out, const char *name, int64_t time_ms);
 void text_put_string(struct buf *out, const char *name, const char *s);
+/* [low, high], or null. */
+void text_put_interval(struct buf *out, const char *name, const struct issued *said);
 void text_put_bool(struct buf *out, const char *name, bool v);
 /* `"name":`, for a value that follows. */
 void text_put_name(struct buf *out, const char *name);

@@ -206,7 +206,7 @@ static void write_model(const struct monitor *m, size_t i, struct buf *out)
     text_put_name(out, "window");
     write_score(m, &score, m->pr_auc[i], out);
     text_put_number(out, "skill", i == monitor_baseline(m) ? 0 : 1 - score.loss / baseline.loss);
-    text_put_number(out, "interval_coverage", (double)NAN);
+    text_put_number(out, "interval_coverage", score.coverage);
     buf_byte(out, '}');
 }
 
@@ -325,6 +325,25 @@ static size_t sample_size(const struct moves *moves)
     return moves->n < MONITOR_SAMPLE ? (size_t)moves->n : MONITOR_SAMPLE;
 }
 
+/* Of the models that give them; nothing where none does. */
+static void write_intervals(const struct monitor *m, const struct latest *latest, struct buf *out)
+{
+    bool is_any = false;
+
+    for (size_t i = 0; i < m->task->n_models; i++) {
+        if (!m->task->models[i].has_intervals)
+            continue;
+        if (!is_any) {
+            text_put_name(out, "intervals");
+            buf_byte(out, '{');
+        }
+        is_any = true;
+        text_put_interval(out, m->task->models[i].name, &latest->said[i]);
+    }
+    if (is_any)
+        buf_byte(out, '}');
+}
+
 void monitor_write_latest(const struct monitor *m, const struct latest *latest, struct buf *out)
 {
     buf_byte(out, '{');
@@ -336,8 +355,10 @@ void monitor_write_latest(const struct monitor *m, const struct latest *latest, 
     text_put_name(out, "values");
     buf_byte(out, '{');
     for (size_t i = 0; i < m->task->n_models; i++)
-        text_put_number(out, m->task->models[i].name, latest->value[i]);
-    buf_text(out, "}}");
+        text_put_number(out, m->task->models[i].name, latest->said[i].value);
+    buf_byte(out, '}');
+    write_intervals(m, latest, out);
+    buf_byte(out, '}');
 }
 
 static void write_latest(const struct monitor *m, size_t i, struct buf *out)

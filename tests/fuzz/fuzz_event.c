@@ -23,7 +23,7 @@ enum labels { LABELS_NONE, LABELS_NUMBERS, LABELS_CLASSES };
 static void check_row(const struct row_reader *r, enum labels labels, const char *text, size_t len)
 {
     double x[4];
-    double served[2];
+    struct row_issued served[2];
     struct row row;
     struct err err = {0};
     struct json_value v;
@@ -40,7 +40,15 @@ static void check_row(const struct row_reader *r, enum labels labels, const char
     /* A category is a whole number that a double has exactly. */
     require(isnan(x[3]) || (x[3] >= 0 && x[3] < 0x1p52 && x[3] == floor(x[3])));
     require(isnan(x[1]) || x[1] == 0 || x[1] == 1);
-    require(labels == LABELS_NONE || (!isinf(served[0]) && !isinf(served[1])));
+    for (size_t i = 0; labels != LABELS_NONE && i < 2; i++) {
+        const struct issued *said = &served[i].said;
+
+        require(!isinf(said->value));
+        require(issued_has_interval(said)
+                    ? isfinite(said->low) && isfinite(said->high) && said->low <= said->high
+                    : isnan(said->low) && isnan(said->high));
+        require(served[i].version.type == (served[i].version.text ? JSON_STRING : JSON_NULL));
+    }
     require(json_parse(row.features.text, row.features.len, &v, NULL) == 0);
     require(v.type == JSON_OBJECT);
     require(json_parse(row.key.text, row.key.len, &v, NULL) == 0 && v.type == JSON_STRING);

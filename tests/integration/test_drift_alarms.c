@@ -432,7 +432,7 @@ static struct fold *fold_rows(struct fixture *f, struct fold *fold, uint64_t fir
         buf_clear(&text);
         row_text(seq, &text);
         assert_int_equal(row_reader_read(rows, text.data, text.len, &row, x, NULL, &err), 0);
-        struct fold_input input = {row.seq, x, row.label, (double)NAN, row.outcome_ms};
+        struct fold_input input = {row.seq, x, row.label, NULL, row.outcome_ms};
         assert_true(fold_row(fold, &input, &err) >= 0);
     }
     row_reader_free(rows);

@@ -47,7 +47,8 @@ static void test_restored_anywhere(void **state)
         struct fold *f = fold_new(w->task, i, generation, 0, &err);
         for (uint64_t seq = 1; seq <= 150; seq++) {
             double x[] = {(double)(seq % 9), (double)(seq % 2), seq % 5 ? 1.25 : (double)NAN};
-            struct fold_input row = {seq, x, world_label(seq), seq % 3 ? 100.5 : (double)NAN,
+            struct row_issued said = {.said = {100.5, (double)NAN, (double)NAN}};
+            struct fold_input row = {seq, x, world_label(seq), seq % 3 ? &said : NULL,
                                      (int64_t)seq};
             struct store_version v;
 
@@ -64,7 +65,8 @@ static void test_restored_anywhere(void **state)
         struct fold *whole = fold_new(w->task, i, generation, 0, &err);
         for (uint64_t seq = 1; seq <= 150; seq++) {
             double x[] = {(double)(seq % 9), (double)(seq % 2), seq % 5 ? 1.25 : (double)NAN};
-            struct fold_input row = {seq, x, world_label(seq), seq % 3 ? 100.5 : (double)NAN,
+            struct row_issued said = {.said = {100.5, (double)NAN, (double)NAN}};
+            struct fold_input row = {seq, x, world_label(seq), seq % 3 ? &said : NULL,
                                      (int64_t)seq};
             assert_int_equal(fold_row(whole, &row, &err), FOLD_LEARNED);
         }
@@ -80,7 +82,7 @@ static void test_counts(void **state)
 {
     struct world *w = *state;
     double x[] = {1, 0, (double)NAN};
-    struct fold_input row = {8, x, 60, (double)NAN, 0};
+    struct fold_input row = {8, x, 60, NULL, 0};
     struct err err = {0};
     struct fold *f = fold_new(w->task, 0, "0123456789abcdef", 7, &err);
 
@@ -108,7 +110,7 @@ static void test_gap(void **state)
 {
     struct world *w = *state;
     double x[] = {1, 0, 2};
-    struct fold_input row = {3, x, 60, (double)NAN, 0};
+    struct fold_input row = {3, x, 60, NULL, 0};
     struct err err = {0};
     struct fold *f = fold_new(w->task, 0, "0123456789abcdef", 0, &err);
 

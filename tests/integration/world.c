@@ -229,12 +229,12 @@ struct fold *world_fold(struct world *w, size_t i, uint64_t last)
     for (uint64_t seq = 1; seq <= last; seq++) {
         struct row row;
         double x[3];
-        double served;
+        struct row_issued served;
 
         buf_clear(&text);
         world_row_text(seq, &text);
         assert_int_equal(row_reader_read(rows, text.data, text.len, &row, x, &served, &err), 0);
-        struct fold_input input = {row.seq, x, row.label, served, row.outcome_ms};
+        struct fold_input input = {row.seq, x, row.label, &served, row.outcome_ms};
         assert_int_equal(fold_row(f, &input, &err), FOLD_LEARNED);
     }
     row_reader_free(rows);

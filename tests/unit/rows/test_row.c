@@ -19,7 +19,7 @@ struct fixture {
     struct row_reader *features;
     struct row row;
     double x[3];
-    double served[2];
+    struct row_issued served[2];
     struct err err;
 };
 
@@ -81,8 +81,8 @@ static void test_reads_a_row(void **state)
     assert_int_equal(f->row.seq, 7);
     assert_true(f->row.label == 512.5);
     assert_true(f->x[0] == 1.5e-3 && f->x[1] == 1 && f->x[2] == -4);
-    assert_true(f->served[0] == 500);
-    assert_true(isnan(f->served[1]));
+    assert_true(f->served[0].said.value == 500);
+    assert_true(isnan(f->served[1].said.value));
     assert_true(is_text(&f->row.key, "\"t\\u0031\""));
     assert_true(is_text(&f->row.requested_at, "\"2020-01-01T00:00:00.000Z\""));
     assert_true(is_text(&f->row.features,
@@ -94,6 +94,52 @@ static void test_reads_a_row(void **state)
                                    "\"predictions\":{},\"outcome_at\":\"x\"}"),
                      0);
     assert_int_equal(f->row.outcome_ms, 0);
+}
+
+static int read_prediction(struct fixture *f, const char *linear)
+{
+    struct buf text = BUF_INIT;
+
+    buf_printf(&text,
+               "{\"seq\":7,\"trip_id\":\"t\",\"duration\":5,\"features\":{},\"predictions\":"
+               "{\"linear\":%s}}",
+               linear);
+    int rc = read_queue(f, buf_str(&text));
+    buf_release(&text);
+    return rc;
+}
+
+/* What was issued comes with its interval and version, where the row has them. */
+static void test_reads_what_was_issued(void **state)
+{
+    struct fixture *f = *state;
+    const struct row_issued *linear = &f->served[0];
+    static const char *const none[] = {"{\"value\":1}", "{\"value\":1,\"interval\":null}", "{}",
+                                       "3", "{\"value\":null,\"version\":7}"};
+    static const char *const wrong[] = {"3",        "[]",       "[1]",     "[1,2,3]",
+                                        "[2,1]",    "[null,1]", "\"1,2\"", "{\"low\":1}",
+                                        "[1,true]", "[1,1e999]"};
+
+    assert_int_equal(read_prediction(f, "{\"value\":1,\"interval\":[-0.5,2e3],\"version\":"
+                                        "\"a-1\"}"),
+                     0);
+    assert_true(linear->said.value == 1 && linear->said.low == -0.5 && linear->said.high == 2000);
+    assert_int_equal(linear->version.type, JSON_STRING);
+    assert_int_equal(linear->version.len, 5);
+    assert_false(issued_has_interval(&f->served[1].said));
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        assert_int_equal(read_prediction(f, none[i]), 0);
+        assert_false(issued_has_interval(&linear->said));
+        assert_null(linear->version.text);
+    }
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct buf text = BUF_INIT;
+
+        buf_printf(&text, "{\"value\":1,\"interval\":%s}", wrong[i]);
+        assert_int_equal(read_prediction(f, buf_str(&text)), ERR_INVALID);
+        assert_non_null(strstr(f->err.text, "interval of the prediction of linear"));
+        buf_release(&text);
+    }
 }
 
 /* Null and absent features are missing; any order of names will do; undeclared ones are counted. */
@@ -273,6 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_reads_a_row, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reads_what_was_issued, setup, teardown),
         cmocka_unit_test_setup_teardown(test_missing_and_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_binary_labels, setup, teardown),
