@@ -24,7 +24,8 @@ export const DEFINITIONS = {
     bytes: "The size of the stored model.",
     rmse: "Root of the mean squared error, over the same requests: large errors weigh more.",
     bias: "Mean of prediction − truth over the same requests: above 0 it predicts too much.",
-    coverage: "How many of the true answers lie in the predicted interval.",
+    coverage: "How many of the newest true answers lay in the interval that was predicted for them.",
+    expected: "The interval in which the model expects the true answer, by its errors on the newest ones.",
     throughput: "Messages a second of each stage, from the services' own counts; exact even when this page " +
         "looks at a sample.",
     errors: "How often the prediction was off by how much, with its sign: right of 0 too high, left too low. " +

@@ -89,7 +89,8 @@ function timeline(t) {
 
 function predictions(r, choose, chosen) {
     return table("Predictions", ["model", "predicted", "error", "version", ""], Object.entries(r.predictions).map(([name, p]) => [
-        el("span", { class: "with-chip" }, chip(look(name)), ` ${name}`), [value(p.value, unit()), isClassification() && p.value >= threshold() ? el("b", null, " alert") : null], signed(p.error, unit()), el("code", { title: p.version }, version(p.version)),
+        el("span", { class: "with-chip" }, chip(look(name)), ` ${name}`), [value(p.value, unit()), p.interval ? el("span", { class: "muted" }, " ", define("expected", `${number(p.interval[0])} to ${number(p.interval[1])}`)) : null,
+            isClassification() && p.value >= threshold() ? el("b", null, " alert") : null], signed(p.error, unit()), el("code", { title: p.version }, version(p.version)),
         el("button", { type: "button", class: "quiet why", "aria-pressed": String(name === chosen), "aria-label": `why? ${name}`, onclick: (e) => choose(name, e.target) }, "why?"),
     ]));
 }

@@ -1,5 +1,5 @@
 /* The newest requests with their true answer: every model's prediction as a dot, the truth as a tick,
- * the error of the best as a bar. Of a classification the alerts and what was missed, or all: probabilities
+ * the error of the best as a bar, its interval as a band. Of a classification the alerts and what was missed, or all: probabilities
  * with the threshold as a rule, the truth as a square at 0 or 1, and what came of it as a word. The list stands still while somebody points at it or is in it. */
 import { $, define, el, put, setText, svg } from "./dom.js";
 import { NONE, fixed, number, time, value, withUnit } from "./format.js";
@@ -83,6 +83,8 @@ function scaleOf(list) {
     return { low, high, digits: high >= 100 ? 0 : high >= 10 ? 1 : high >= 1 ? 2 : 3, at: (v) => `${(1 + 98 * Math.max(0, Math.min(1, (v - low) / (high - low)))).toFixed(2)}%` };
 }
 
+const range = (interval) => (interval ? ` (${number(interval[0])} to ${number(interval[1])})` : "");
+
 function fill(r, trip, scale, best) {
     const error = best && trip.values[best] !== undefined && trip.values[best] !== null ? trip.values[best] - trip.label : null;
     const classes = isClassification();
@@ -97,12 +99,19 @@ function fill(r, trip, scale, best) {
     setText(r.truth, classes ? labelText(trip.label) : withUnit(fixed(trip.label, scale.digits), unit()));
     setText(r.error, classes ? `${WAYS[came][0]} ${came}`.trim() : withUnit((error > 0 ? "+" : "") + fixed(error, scale.digits), unit()));
     r.error.dataset.way = way;
-    r.plot.setAttribute("aria-label", Object.entries(trip.values).map(([m, v]) => `${m} ${number(v)}`).join(", "));
-    put(r.plot, svg("line", { x1: "1%", x2: "99%", y1: 10, y2: 10, class: "rail" }),
+    r.plot.setAttribute("aria-label", Object.entries(trip.values).map(([m, v]) => `${m} ${number(v)}${range(trip.intervals?.[m])}`).join(", "));
+    put(r.plot, trip.intervals?.[best] ? expected(trip.intervals[best], scale) : null, svg("line", { x1: "1%", x2: "99%", y1: 10, y2: 10, class: "rail" }),
         error === null ? null : svg("line", { x1: truth, x2: scale.at(trip.values[best]), y1: 10, y2: 10, class: `miss ${way}` }),
         store.models.filter((m) => Number.isFinite(trip.values[m]) && !store.hidden.has(m)).map((m) =>
             svg("circle", { cx: scale.at(trip.values[m]), cy: 10, r: m === best ? 4.5 : 3.25, class: `dot-${look(m).class}` })),
         classes ? truthMarks(trip.label, scale) : svg("line", { x1: truth, x2: truth, y1: 2, y2: 18, class: "truth" }));
+}
+
+/* Where the best model expects the truth to be. */
+function expected(interval, scale) {
+    const [low, high] = interval.map((v) => parseFloat(scale.at(v)));
+
+    return svg("rect", { x: `${low}%`, width: `${(high - low).toFixed(2)}%`, y: 4, height: 12, rx: 2, class: "expected" });
 }
 
 /* The threshold, and the truth: a filled square at 1, a hollow one at 0. */

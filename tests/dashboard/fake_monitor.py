@@ -71,6 +71,7 @@ class Settings:
     unit: str = "s"
     drifting: str = ""          # a feature
     models: int = 4             # the baseline among them
+    intervals: bool = False     # the best model gives them
     looked: float = 1.0         # the part of the messages that is looked at
 
 
@@ -249,7 +250,12 @@ class World:
                 self.lock.notify_all()
 
     def latest_row(self, trip):
-        return {k: trip[k] for k in ("key", "time_ms", "event_ms", "label", "size", "values")}
+        row = {k: trip[k] for k in ("key", "time_ms", "event_ms", "label", "size", "values")}
+        return row | ({"intervals": {self.best: self.interval(trip["values"][self.best])}} if self.set.intervals else {})
+
+    @staticmethod
+    def interval(value):
+        return [round(max(0, value - 150), 2), round(value + 150, 2)]
 
     def verdict(self, models):
         if self.set.state in ("starting", "empty"):
@@ -313,7 +319,7 @@ class World:
                 "serving": True, "caught_up": True, self.metric: mae and round(mae * .96, self.digits()),
                 f"{self.metric}_served": mae and round(mae * 1.1, self.digits()),
                 "window": window, "skill": curves[f"skill.{name}"] if known and (regression or self.classifies) else None,
-                "interval_coverage": None}
+                "interval_coverage": .902 if self.set.intervals and name == self.best and known else None}
 
     def tick(self, sample, ended, marks):
         s, c = self.set, self.curves(self.t)
@@ -499,7 +505,8 @@ class World:
                 "outcome": {"drop_off_datetime": "2016-01-04T08:12:01.120Z"} if over else None,
                 "features": t["features"], "label": t["label"] if over else None,
                 "predictions": {m: {"value": v, "version": f"{generation(m)}-4000",
-                                    "error": round(v - t["label"], 5 if self.classifies else 2) if over else None} for m, v in t["values"].items()},
+                                    "error": round(v - t["label"], 5 if self.classifies else 2) if over else None}
+                                | ({"interval": self.interval(v)} if self.set.intervals and m == self.best else {}) for m, v in t["values"].items()},
                 "timeline": {"requested_ms": t["time_ms"], "predicted_ms": t["time_ms"] + 1,
                              "ended_ms": t["ended_ms"], "learned_ms": t["ended_ms"] and t["ended_ms"] + 14}}
 

@@ -331,6 +331,23 @@ def test_other_tasks(bench):
     silent(page)
 
 
+def test_intervals(bench):
+    """A model's intervals: as bands in the latest, in a request, and how many held the truth on its card."""
+    server = bench.serve(freeze=True, intervals=True, warm=900)
+    page = bench.shown(server)
+    newest = get(server, "/api/snapshot")["latest"][0]
+    low, high = newest["intervals"]["decision-tree"]
+    words = f"{low:,.0f} to {high:,.0f}"
+    check(page.js("document.querySelectorAll('.latest tbody .expected').length") == 20, "a band in each row")
+    check(f"({words})" in page.js("document.querySelector('.latest tbody .dotplot').getAttribute('aria-label')"), "and in words")
+    check("90.2 %" in page.text(".model[data-model=decision-tree]"), page.text(".model[data-model=decision-tree]"))
+    check("coverage" not in page.text(".model[data-model=baseline]"), "nothing of it where there is none")
+    page.js(f"location.hash = '#/request/{newest['key']}'")
+    page.wait(f"document.querySelector('#drawer').innerText.includes('{words}')", "the request's interval")
+    check(page.js("document.querySelectorAll('#drawer [data-def=expected]').length") == 1, "that of the model that has one")
+    silent(page)
+
+
 def test_two_classes(bench):
     """A classification has log loss, PR-AUC, scores by class and alerts, where a regression has errors."""
     server = bench.serve(kind="binary_classification", map=False, unit="", noun="order")

@@ -207,7 +207,7 @@ static void test_coverage(void **state)
     (void)state;
     for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
         for (int shape = 0; shape < N_SHAPES; shape++) {
-            for (uint64_t seed = 0; seed < (c ? 2 : SEEDS); seed++) {
+            for (uint64_t seed = 0; seed < (c ? 1 : SEEDS); seed++) {
                 double is = coverage(cases[c].pipeline, (enum shape)shape, seed);
 
                 /* Whole numbers lie on the ends of their intervals, which hold more then. */
