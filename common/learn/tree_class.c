@@ -232,16 +232,16 @@ static void observe(struct tree *tree, struct leaf *leaf, const double *x, int c
     size_t n = tree->base.n;
     uint32_t looks_at = leaf_features(tree, leaf, x);
 
-    if (!leaf->obs.root)
-        obs_start(&leaf->obs, n);
-    if (!leaf->votes->gauss)
-        votes_start(tree, leaf->votes);
     for (uint32_t i = 0; i < looks_at; i++) {
         uint32_t j = leaf_feature(leaf, i);
         bool nominal = tree_is_nominal(tree, j);
 
         if (isnan(x[j]))
             continue;
+        if (!leaf->obs.root)
+            obs_start(&leaf->obs, n);
+        if (!leaf->votes->gauss)
+            votes_start(tree, leaf->votes);
         obs_meet(&leaf->obs, n, j);
         observe_class(&leaf->votes->gauss[(size_t)2 * j], class, x[j], w, !nominal);
         if (nominal) {

@@ -238,13 +238,13 @@ void obs_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, 
     size_t n = tree->base.n;
     uint32_t looks_at = leaf_features(tree, leaf, x);
 
-    if (!obs->root)
-        obs_start(obs, n);
     for (uint32_t i = 0; i < looks_at; i++) {
         uint32_t j = leaf_feature(leaf, i);
 
         if (isnan(x[j]))
             continue;
+        if (!obs->root)
+            obs_start(obs, n);
         obs_meet(obs, n, j);
         if (tree->nominal && tree->nominal[j])
             stat_var_update(&obs_category(obs, j, x[j])->var, y, w);
