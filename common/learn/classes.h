@@ -99,6 +99,11 @@ extern const struct learn_class leveraging_bagging_classifier_class;
 
 /* calibrated_classifier.c */
 extern const struct learn_class calibrated_classifier_class;
+/* srp_regressor.c */
+extern const struct learn_class srp_regressor_class;
+
+/* srp_classifier.c */
+extern const struct learn_class srp_classifier_class;
 
 /* optimizer.c */
 extern const struct learn_class sgd_class;

@@ -40,6 +40,8 @@ static const struct learn_class *const classes[] = {
     &adwin_bagging_classifier_class,
     &leveraging_bagging_classifier_class,
     &calibrated_classifier_class,
+    &srp_regressor_class,
+    &srp_classifier_class,
     &sgd_class,
     &momentum_class,
     &ada_grad_class,

@@ -207,6 +207,22 @@ static inline double golden_number(const struct json_value *object, const char *
     return v;
 }
 
+/* Is it among "categories" of the file? */
+static inline enum feature_kind golden_kind(const struct json_value *root, const char *feature)
+{
+    struct json_value value;
+    struct json_value item;
+    struct json_iter it;
+
+    if (!json_get(root, "categories", &value))
+        return FEATURE_NUMERIC;
+    for (json_iter_init(&it, &value); json_next_element(&it, &item);) {
+        if (json_is(&item, feature, strlen(feature)))
+            return FEATURE_CATEGORICAL;
+    }
+    return FEATURE_NUMERIC;
+}
+
 /* The rows that the traces of a file were made of; `ret_schema` has their features. */
 static inline void golden_stream(const struct json_value *root, struct golden_rows *rows,
                                  struct schema **ret_schema)
@@ -230,7 +246,9 @@ static inline void golden_stream(const struct json_value *root, struct golden_ro
         *ret_schema = schema_new();
         for (json_iter_init(&it, &value); json_next_element(&it, &item); buf_clear(&name)) {
             assert_true(json_string(&item, &name));
-            assert_int_equal(schema_add(*ret_schema, buf_str(&name), FEATURE_NUMERIC, NULL), 0);
+            assert_int_equal(
+                schema_add(*ret_schema, buf_str(&name), golden_kind(root, buf_str(&name)), NULL),
+                0);
         }
         assert_int_equal(schema_size(*ret_schema), rows->width);
     } else {
@@ -238,6 +256,35 @@ static inline void golden_stream(const struct json_value *root, struct golden_ro
     }
     buf_release(&path);
     buf_release(&name);
+}
+
+/* What River counted, by name in "counts", the model tells, too. */
+static inline void golden_counts(const struct model *m, const struct json_value *trace,
+                                 const char *name)
+{
+    struct json_value counts;
+    struct json_value root;
+    struct json_value key;
+    struct json_value value;
+    struct json_iter it;
+    struct buf text = BUF_INIT;
+
+    if (!json_get(trace, "counts", &counts))
+        return;
+    model_inspect(m, &text);
+    assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
+    json_iter_init(&it, &counts);
+    while (json_next_member(&it, &key, &value)) {
+        struct buf count = BUF_INIT;
+        double theirs;
+
+        assert_true(json_string(&key, &count) && json_number(&value, &theirs));
+        if (golden_number(&root, buf_str(&count)) != theirs)
+            fail_msg("%s: %g %s, River has %g", name, golden_number(&root, buf_str(&count)),
+                     buf_str(&count), theirs);
+        buf_release(&count);
+    }
+    buf_release(&text);
 }
 
 /* The model has as many nodes as River's, where the trace says how many. */
@@ -313,6 +360,7 @@ static inline void golden_family_of(const char *file, const char *family, size_t
         double difference = golden_replay(m, &rows, &trace);
 
         golden_nodes(m, &item, trace.name);
+        golden_counts(m, &item, trace.name);
         print_message("  %s: largest difference %.3g\n", trace.name, difference);
         largest = fmax(largest, difference);
         model_free(m);

@@ -181,6 +181,15 @@ static const char *const support_pipelines[] = {
     "[{\"bagging_classifier\": {\"n_models\": 2, \"model\": {\"calibrated_classifier\": "
     "{\"window_size\": 100, \"classifier\": {\"hoeffding_tree_classifier\": {\"grace_period\": "
     "50}}}}}}]",
+    "[{\"srp_regressor\": {\"n_models\": 2, \"lam\": 1, \"model\": {\"hoeffding_tree_regressor\": "
+    "{\"grace_period\": 30, \"tau\": 0.3, \"leaf_prediction\": \"mean\"}}, \"drift_detector\": "
+    "{\"page_hinkley\": {\"threshold\": 20}}, \"warning_detector\": {\"page_hinkley\": "
+    "{\"threshold\": 10}}}}]",
+    "[{\"srp_classifier\": {\"n_models\": 2, \"model\": \"gaussian_nb\", \"subspace_size\": 3, "
+    "\"lam\": "
+    "0.8, \"drift_detector\": \"ddm\", \"warning_detector\": {\"adwin\": {\"delta\": 0.9, "
+    "\"clock\": "
+    "1}}}}]",
 };
 
 #define SUPPORT_PIPELINES (sizeof(support_pipelines) / sizeof(support_pipelines[0]))
