@@ -29,7 +29,7 @@ LONG = 700  # seconds: what a classifier is asked about
 # passenger_count, is_weekend, l1_distance, avg_speed_by_hour, hour_cos, hour_sin: as bench_learners calls them, because
 # forests draw among features in the order of their names.
 NAMES = ["f0", "f1", "f2", "f3", "f4", "f5"]
-NO_RACE = {"adaptive_conformal": "River has no such class"}
+NO_RACE = dict.fromkeys(("adaptive_conformal", "calibrated_classifier"), "River has no such class")
 
 
 class Race(typing.NamedTuple):

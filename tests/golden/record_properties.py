@@ -25,7 +25,7 @@ import sys
 import warnings
 
 import river
-from river import base, compose, dummy, linear_model, preprocessing, stats
+from river import base, compose, dummy, ensemble, linear_model, preprocessing, stats
 
 import record
 
@@ -67,6 +67,11 @@ SPECIAL = {
     "discard": lambda: compose.Discard("feature_1", "feature_3"),
     "one_hot_encoder": lambda: compose.FuncTransformer(lambda x: x),  # ours leaves numbers as they are
     "stat_imputer": lambda: preprocessing.StatImputer(*((name, stats.Mean()) for name in NAMES)),
+    "bagging_regressor": lambda: ensemble.BaggingRegressor(linear_model.LinearRegression(), seed=0),
+    "bagging_classifier": lambda: ensemble.BaggingClassifier(linear_model.LogisticRegression(), seed=0),
+    "adwin_bagging_classifier": lambda: ensemble.ADWINBaggingClassifier(linear_model.LogisticRegression(), seed=0),
+    "leveraging_bagging_classifier": lambda: ensemble.LeveragingBaggingClassifier(
+        linear_model.LogisticRegression(), seed=0),
     "target_standard_scaler": lambda: preprocessing.TargetStandardScaler(linear_model.LinearRegression()),
 }
 
