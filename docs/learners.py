@@ -73,8 +73,16 @@ the nodes that it has. The state says how many trees are there (`full_trees`), a
 (`learned_when_full`, a row once a tree). Where a row's distances from a node add up to infinity River may stop with an error;
 here the node is not split. Weights of samples do not count, as in River. """
 
+ARF = """Each tree, in the foreground and in the background, may take an equal share of `max_model_bytes`; one that reaches it
+deactivates the leaves that are least likely to be split, which `deactivated_leaves` counts. As in River, the weight of a sample
+does not count, and `max_features` goes by how many features the first row has; here a row without any is passed over for
+that. River takes 1 for one feature and 1.0 for all; here 1 is all. """
+
 # What differs from River beyond what a class and its parameters say of themselves.
 NOTES = {
+    "arf_regressor": ARF + "The weighted mean is River's, which divides by the number of trees once more, and so is much too small: "
+    "leave `disable_weighted_vote` true. River's trees go by a `min_samples_split` of 5 whatever it is; ours by what it is.",
+    "arf_classifier": ARF.rstrip(),
     "amf_regressor": AMF + "After errors above 1e154 River's answers can be NaN, and ours stay numbers. Both have none before "
     "the first label, and such a row is not scored.",
     "amf_classifier": AMF + "`dirichlet` is above 0: with 0, River's answers are NaN.",

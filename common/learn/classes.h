@@ -99,11 +99,18 @@ extern const struct learn_class leveraging_bagging_classifier_class;
 
 /* calibrated_classifier.c */
 extern const struct learn_class calibrated_classifier_class;
+
 /* srp_regressor.c */
 extern const struct learn_class srp_regressor_class;
 
 /* srp_classifier.c */
 extern const struct learn_class srp_classifier_class;
+
+/* arf_regressor.c */
+extern const struct learn_class arf_regressor_class;
+
+/* arf_classifier.c */
+extern const struct learn_class arf_classifier_class;
 
 /* optimizer.c */
 extern const struct learn_class sgd_class;
@@ -144,6 +151,9 @@ extern const struct learn_class kswin_class;
 
 /* ddm.c */
 extern const struct learn_class ddm_class;
+
+/* no_drift.c */
+extern const struct learn_class no_drift_class;
 
 /* statistic.c */
 extern const struct learn_class mean_statistic_class;

@@ -32,6 +32,27 @@ void member_metric_update_label(struct member_metric *m, bool y, double p)
         metrics_labels_update(&m->labels, y, model_label(p));
 }
 
+void member_metric_miss(struct member_metric *m, bool y)
+{
+    m->missed[y] += 1;
+}
+
+/* Labels that were missed are in the sums of rows of River's confusion matrix, and in no column. */
+static double cohen_kappa(const struct member_metric *m)
+{
+    const struct metrics_labels *l = &m->labels;
+    double n = l->tp + l->fp + l->tn + l->fn + m->missed[0] + m->missed[1];
+    double same;
+    double expected;
+
+    if (n == 0)
+        return 0;
+    same = (l->tp + l->tn) / n;
+    expected = (l->tp + l->fn + m->missed[1]) / n * ((l->tp + l->fp) / n) +
+               (l->tn + l->fp + m->missed[0]) / n * ((l->tn + l->fn) / n);
+    return expected != 1 ? (same - expected) / (1 - expected) : 0;
+}
+
 double member_metric_number(const struct member_metric *m, int which)
 {
     switch (which) {
@@ -48,22 +69,27 @@ double member_metric_number(const struct member_metric *m, int which)
 
 double member_metric_label(const struct member_metric *m, int which)
 {
+    struct metrics_labels labels = m->labels;
+
+    labels.fn += m->missed[1];
     switch (which) {
-    case MEMBER_BALANCED_ACCURACY:
-        return metrics_balanced_accuracy(&m->labels);
     case MEMBER_PRECISION:
-        return metrics_precision(&m->labels);
+        return metrics_precision(&labels);
     case MEMBER_RECALL:
-        return metrics_recall(&m->labels);
+        return metrics_recall(&labels);
     case MEMBER_F1:
-        return metrics_f1(&m->labels);
-    case MEMBER_MCC:
-        return metrics_mcc(&m->labels);
+        return metrics_f1(&labels);
+    case MEMBER_MCC: /* to River's binary metrics no label is a negative one */
+        labels.tn += m->missed[0];
+        return metrics_mcc(&labels);
     case MEMBER_COHEN_KAPPA:
-        return metrics_cohen_kappa(&m->labels);
+        return cohen_kappa(m);
     default:
-        return metrics_accuracy(&m->labels);
+        break;
     }
+    labels.fp += m->missed[0];
+    return which == MEMBER_ACCURACY ? metrics_accuracy(&labels)
+                                    : metrics_balanced_accuracy(&labels);
 }
 
 void member_metric_save(const struct member_metric *m, struct buf *out)
@@ -78,6 +104,8 @@ void member_metric_save(const struct member_metric *m, struct buf *out)
     blob_write_f64(out, m->labels.fp);
     blob_write_f64(out, m->labels.tn);
     blob_write_f64(out, m->labels.fn);
+    blob_write_f64(out, m->missed[0]);
+    blob_write_f64(out, m->missed[1]);
 }
 
 void member_metric_load(struct member_metric *m, struct blob_reader *in)
@@ -92,6 +120,9 @@ void member_metric_load(struct member_metric *m, struct blob_reader *in)
     m->labels.fp = blob_read_f64(in);
     m->labels.tn = blob_read_f64(in);
     m->labels.fn = blob_read_f64(in);
-    if (!(m->labels.tp >= 0 && m->labels.fp >= 0 && m->labels.tn >= 0 && m->labels.fn >= 0))
+    m->missed[0] = blob_read_f64(in);
+    m->missed[1] = blob_read_f64(in);
+    if (!(m->labels.tp >= 0 && m->labels.fp >= 0 && m->labels.tn >= 0 && m->labels.fn >= 0 &&
+          m->missed[0] >= 0 && m->missed[1] >= 0))
         blob_fail(in, "a member's labels are not counts");
 }

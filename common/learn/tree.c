@@ -82,6 +82,11 @@ static uint32_t find_leaf(const struct tree *tree, const double *x)
     return at;
 }
 
+const struct leaf *tree_leaf(const struct tree *tree, const double *x)
+{
+    return tree->nodes[find_leaf(tree, x)].leaf;
+}
+
 /* The same to learn in: a new one for a category that is new at a branch. */
 static uint32_t find_place(struct tree *tree, const double *x, bool *ret_missing)
 {
@@ -364,7 +369,7 @@ double tree_predict(const struct learner *lrn, const double *x)
 {
     const struct tree *tree = (const struct tree *)lrn;
 
-    return leaf_predict(tree, tree->nodes[find_leaf(tree, x)].leaf, x);
+    return leaf_predict(tree, tree_leaf(tree, x), x);
 }
 
 void tree_set_kinds(struct learner *lrn, const enum feature_kind *kinds)

@@ -205,6 +205,22 @@ double votes_predict(const struct tree *tree, const struct leaf *leaf, const dou
     return isnan(p[1]) ? leaf->stats.mean.mean : p[1] > 1 ? 1 : p[1];
 }
 
+int tree_vote(const struct tree *tree, const double *x, double *ret)
+{
+    const struct leaf *leaf = tree_leaf(tree, x);
+    const struct dist *dist = &leaf->votes->dist;
+
+    votes_of(tree, leaf, x, ret);
+    if (isnan(ret[0] + ret[1])) {
+        ret[1] = leaf->stats.mean.mean;
+        ret[0] = 1 - ret[1];
+    }
+    /* A tree that has seen one class only is still a leaf. */
+    if (tree->nodes[0].leaf && !(dist->has[0] && dist->has[1]))
+        return dist->has[1] ? 1 : dist->has[0] ? 0 : -1;
+    return ret[1] > ret[0];
+}
+
 /* Learning */
 
 static void observe_class(struct gauss *gauss, int class, double v, double w, bool is_number)

@@ -223,6 +223,8 @@ bool tree_has_room(const struct tree *tree, size_t leaves);
 /* Makes the node a branch of two new leaves, and frees `parent`, which they inherit from. */
 void tree_split(struct tree *tree, uint32_t at, struct leaf *parent, const struct split *split);
 
+const struct leaf *tree_leaf(const struct tree *tree, const double *x); /* that x comes to */
+
 uint32_t tree_add_node(struct tree *tree);      /* the index of a new, zeroed node */
 void tree_drop(struct tree *tree, uint32_t at); /* frees the node and all below it */
 
@@ -290,6 +292,12 @@ double votes_predict(const struct tree *tree, const struct leaf *leaf, const dou
  * several leaves the better one counts more.
  */
 void votes_of(const struct tree *tree, const struct leaf *leaf, const double *x, double *ret);
+
+/*
+ * What a tree that does not adapt says for each class, and the label by that as River's
+ * predict_one(): 0, 1, or -1 when it has seen nothing.
+ */
+int tree_vote(const struct tree *tree, const double *x, double *ret);
 
 /* The class that it says; -1 when it has seen nothing. */
 int votes_guess(const struct tree *tree, const struct leaf *leaf, const double *x);

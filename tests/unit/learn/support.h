@@ -190,6 +190,17 @@ static const char *const support_pipelines[] = {
     "0.8, \"drift_detector\": \"ddm\", \"warning_detector\": {\"adwin\": {\"delta\": 0.9, "
     "\"clock\": "
     "1}}}}]",
+    "[{\"arf_regressor\": {\"n_models\": 3, \"grace_period\": 20, \"lambda_value\": 2, "
+    "\"drift_detector\": {\"adwin\": {\"delta\": 0.7, \"clock\": 2}}, \"warning_detector\": "
+    "{\"adwin\": {\"delta\": 0.9, \"clock\": 1}}}}]",
+    "[\"standard_scaler\", {\"arf_regressor\": {\"n_models\": 2, \"aggregation_method\": \"mean\", "
+    "\"warning_detector\": \"no_drift\", \"leaf_prediction\": \"mean\", \"seed\": 7}}]",
+    "[{\"arf_classifier\": {\"n_models\": 3, \"grace_period\": 20, \"lambda_value\": 2, "
+    "\"drift_detector\": {\"adwin\": {\"delta\": 0.7, \"clock\": 2}}, \"warning_detector\": "
+    "{\"adwin\": {\"delta\": 0.9, \"clock\": 1}}}}]",
+    "[{\"arf_classifier\": {\"n_models\": 4, \"grace_period\": 30, \"max_features\": 1, "
+    "\"metric\": \"mcc\", \"drift_detector\": {\"ddm\": {\"drift_threshold\": 1}}, "
+    "\"warning_detector\": \"no_drift\"}}]",
 };
 
 #define SUPPORT_PIPELINES (sizeof(support_pipelines) / sizeof(support_pipelines[0]))

@@ -435,7 +435,7 @@ static void test_spelling(void **state)
     } bad[] = {
         {"\"adwn\"",
          ": unknown class \"adwn\"; did you mean \"adwin\"? Known: adwin, page_hinkley, "
-         "kswin, ddm"},
+         "kswin, ddm, no_drift"},
         {"\"linear_regression\"", ": unknown class \"linear_regression\""},
         {"{\"adwin\": {\"delta\": 2}}", ".adwin.delta: write a number above 0 and at most 1"},
         {"{\"adwin\": {\"delta\": 1}}", ".adwin: delta: write a number above 0 and below 1"},

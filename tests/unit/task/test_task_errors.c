@@ -136,7 +136,7 @@ static void test_drift(void **state)
     static const struct bad bad[] = {
         {WITH("\"drift\": \"adwn\""),
          "drift: unknown class \"adwn\"; did you mean \"adwin\"? Known: adwin, page_hinkley, "
-         "kswin, ddm"},
+         "kswin, ddm, no_drift"},
         {WITH("\"drift\": \"ddm\""),
          "drift: ddm is for errors from 0 to 1, those of binary_classification; write adwin, "
          "page_hinkley or kswin"},
@@ -147,7 +147,7 @@ static void test_drift(void **state)
          "drift.adwin.clock: write a whole number from 1 to 1000000"},
         {WITH("\"drift\": 5"), "drift: write \"class\" or {\"class\": {parameters}}"},
         {WITH("\"drift\": \"linear_regression\""),
-         "drift: unknown class \"linear_regression\". Known: adwin, page_hinkley, kswin, ddm"},
+         "drift: unknown class \"linear_regression\". Known: adwin, page_hinkley, kswin, ddm, no_drift"},
     };
 
     (void)state;
