@@ -41,6 +41,8 @@ static const char *type_name(const struct learn_param *param)
         return "text";
     case PARAM_NAMES:
         return "list of names";
+    case PARAM_LISTS:
+        return "names by feature";
     case PARAM_MAP:
         return "statistic by feature";
     case PARAM_RATE:
@@ -98,6 +100,7 @@ static void write_default(const struct learn_param *param, struct buf *out)
     case PARAM_TEXT:
         buf_text(out, "\"\"");
         break;
+    case PARAM_LISTS:
     case PARAM_MAP:
         buf_text(out, "{}");
         break;

@@ -14,6 +14,7 @@ SIGNATURES = ROOT / "tests" / "golden" / "signatures.json"
 REASONS = pathlib.Path(__file__).with_name("differences.json")
 PATH = re.compile(r"(?:[a-z_]+\.)+[A-Z]\w*")
 REQUIRED = "required"
+EMPTY = ([], {}, "")
 NO_DEFAULT = "River has no default"
 
 
@@ -30,7 +31,7 @@ def is_same(ours, theirs, classes):
         name, given = (ours, {}) if isinstance(ours, str) else next(iter(ours.items()))
         followed = {c["river"] for c in classes if c["name"] == name}
         return theirs["class"] in followed and given == theirs["parameters"]
-    return ours == theirs
+    return ours == theirs or (theirs is None and ours in EMPTY)
 
 
 def text_of(value):
@@ -47,7 +48,7 @@ def of_class(c, theirs, classes):
         if name not in theirs:
             out[name] = "ours only"
         elif theirs[name] == REQUIRED:
-            if default not in ([], {}, ""):
+            if default not in EMPTY:
                 out[name] = NO_DEFAULT
         elif not is_same(default, theirs[name], classes):
             out[name] = f"River's default is {text_of(theirs[name])}"

@@ -83,6 +83,7 @@ static void set_default(const struct component *component, const struct learn_pa
         *(char **)value = mem_strdup("");
         break;
     case PARAM_NAMES:
+    case PARAM_LISTS:
     case PARAM_MAP:
         break; /* none */
     case PARAM_RATE:
@@ -118,6 +119,16 @@ void component_free_names(struct learn_names *names)
     *names = (struct learn_names){.n = 0};
 }
 
+void component_free_lists(struct learn_lists *lists)
+{
+    for (size_t i = 0; i < lists->n; i++) {
+        free(lists->at[i].name);
+        component_free_names(&lists->at[i].names);
+    }
+    free(lists->at);
+    *lists = (struct learn_lists){.n = 0};
+}
+
 void component_free_map(struct learn_map *map)
 {
     for (size_t i = 0; i < map->n; i++) {
@@ -143,6 +154,8 @@ void component_free(struct component *component)
             free(*(char **)component_value(component, param));
         if (param->type == PARAM_NAMES)
             component_free_names(component_value(component, param));
+        if (param->type == PARAM_LISTS)
+            component_free_lists(component_value(component, param));
         if (param->type == PARAM_MAP)
             component_free_map(component_value(component, param));
     }
@@ -199,6 +212,18 @@ static void write_names(const struct learn_names *names, struct buf *out)
         json_write_string(out, names->at[i], strlen(names->at[i]));
     }
     buf_byte(out, ']');
+}
+
+static void write_lists(const struct learn_lists *lists, struct buf *out)
+{
+    buf_byte(out, '{');
+    for (size_t i = 0; i < lists->n; i++) {
+        if (i)
+            buf_byte(out, ',');
+        json_write_name(out, lists->at[i].name);
+        write_names(&lists->at[i].names, out);
+    }
+    buf_byte(out, '}');
 }
 
 static bool is_number(const struct component *component)
@@ -265,6 +290,9 @@ static void write_value(const struct component *component, const struct learn_pa
         break;
     case PARAM_NAMES:
         write_names(value, out);
+        break;
+    case PARAM_LISTS:
+        write_lists(value, out);
         break;
     case PARAM_MAP:
         write_map(value, out);

@@ -18,8 +18,9 @@ struct component {
 struct component *component_new(const struct learn_class *class);      /* every default filled in */
 struct component *component_of_number(enum learn_kind kind, double v); /* its class "constant" */
 void component_free_names(struct learn_names *names);                  /* it is empty then */
-void component_free_map(struct learn_map *map);                        /* likewise */
-void component_free(struct component *component);                      /* NULL is fine */
+void component_free_lists(struct learn_lists *lists);
+void component_free_map(struct learn_map *map);   /* likewise */
+void component_free(struct component *component); /* NULL is fine */
 
 /* Where a parameter's value is. */
 void *component_value(const struct component *component, const struct learn_param *param);

@@ -120,6 +120,12 @@ struct model *model_new_from(const char *json, size_t len, const struct schema *
     m->n_features = schema_size(schema);
     spec_write(&m->spec, &m->parameters);
     m->parameters_hash = XXH64(m->parameters.data, m->parameters.len, 0);
+    if (m->parameters.len > MODEL_MAX_TEXT) {
+        err_set(err, ERR_INVALID, "the pipeline has %zu bytes, at most %d are allowed; name less",
+                m->parameters.len, MODEL_MAX_TEXT);
+        model_free(m);
+        return NULL;
+    }
     if (build_stages(m, err)) {
         model_free(m);
         return NULL;

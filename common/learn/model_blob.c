@@ -31,8 +31,7 @@
 #define MAGIC        "OXBOWMDL"
 #define MAGIC_LEN    8
 #define CHECKSUM_LEN 8
-#define MAX_TEXT_LEN 65536 /* of the pipeline */
-#define LENGTH_AT    16    /* where the blob's length is */
+#define LENGTH_AT    16 /* where the blob's length is */
 
 void model_save(const struct model *m, struct buf *out)
 {
@@ -111,7 +110,7 @@ static int check_frame(struct blob_reader *in, const void *blob, size_t len, siz
 static struct model *model_from_text(struct blob_reader *in, uint32_t text_len, uint64_t hash,
                                      const struct schema *schema, struct err *err)
 {
-    const char *text = text_len <= MAX_TEXT_LEN ? blob_read_bytes(in, text_len) : NULL;
+    const char *text = text_len <= MODEL_MAX_TEXT ? blob_read_bytes(in, text_len) : NULL;
     struct model *m;
 
     if (!text) {

@@ -6,6 +6,8 @@
 #include "learn/model.h"
 #include "learn/spec.h"
 
+#define MODEL_MAX_TEXT 65536 /* bytes of the pipeline's canonical text: a blob has no more */
+
 struct model {
     struct schema *schema;
     struct schema *seen; /* what the learner sees */

@@ -7,6 +7,8 @@
  * are missing. Those that come when all max_categories places of their feature are
  * taken get none: the sample then has none of the feature's categories, and they
  * are not counted.
+ *
+ * A feature that `categories` names has those places only, from the beginning on.
  */
 #include <math.h>
 #include <stdio.h>
@@ -21,16 +23,24 @@
 struct one_hot_params {
     bool drop_zeros;
     uint64_t max_categories;
+    struct learn_lists categories;
+};
+
+/* The places of a categorical feature. */
+struct places {
+    size_t feature;
+    bool is_fixed;
+    size_t most;
+    size_t taken;
+    double *category; /* `most`: which category has the place */
 };
 
 struct one_hot {
     struct preprocessor base;
     const struct one_hot_params *params; /* the component's */
-    size_t max;                          /* places a categorical feature */
+    bool *is_categorical;                /* n_in */
+    struct places *places;               /* of each categorical feature, in the schema's order */
     size_t n_categorical;
-    bool *is_categorical; /* n_in */
-    size_t *taken;        /* n_categorical: places */
-    double *category;     /* n_categorical rows of max: which category has the place */
 };
 
 static struct preprocessor *one_hot_create(const struct component *component, size_t n_in)
@@ -40,7 +50,7 @@ static struct preprocessor *one_hot_create(const struct component *component, si
     h->base.ops = component->class->preprocessor;
     h->base.n_in = n_in;
     h->params = component->params;
-    h->max = (size_t)h->params->max_categories;
+    h->places = mem_zalloc(n_in + 1, sizeof(*h->places));
     h->is_categorical = mem_zalloc(n_in + 1, sizeof(*h->is_categorical));
     return &h->base;
 }
@@ -49,9 +59,10 @@ static void one_hot_free(struct preprocessor *pre)
 {
     struct one_hot *h = (struct one_hot *)pre;
 
+    for (size_t c = 0; c < h->n_categorical; c++)
+        free(h->places[c].category);
+    free(h->places);
     free(h->is_categorical);
-    free(h->taken);
-    free(h->category);
     free(h);
 }
 
@@ -67,46 +78,86 @@ static int put_feature(struct preprocessor *pre, const char *name, enum feature_
     return schema_add(out, name, kind, err);
 }
 
+static const struct learn_names *listed(const struct learn_lists *lists, const char *feature)
+{
+    for (size_t i = 0; i < lists->n; i++) {
+        if (strcmp(lists->at[i].name, feature) == 0)
+            return &lists->at[i].names;
+    }
+    return NULL;
+}
+
+/* Places for the categories of feature `i`, and the features that they come out as. */
+static int add_places(struct one_hot *h, const struct schema *in, size_t i, struct schema *out,
+                      size_t *source, struct err *err)
+{
+    const struct learn_names *names = listed(&h->params->categories, schema_name(in, i));
+    struct places *p = &h->places[h->n_categorical++];
+    char name[2 * SCHEMA_MAX_NAME + 32];
+    int code = 0;
+
+    p->feature = i;
+    p->is_fixed = names != NULL;
+    p->most = names ? names->n : (size_t)h->params->max_categories;
+    p->category = mem_zalloc(p->most + 1, sizeof(*p->category));
+    for (size_t k = 0; k < p->most && !code; k++) {
+        if (names) {
+            p->category[p->taken++] = schema_category(names->at[k], strlen(names->at[k]));
+            snprintf(name, sizeof(name), "%s_%.*s", schema_name(in, i), SCHEMA_MAX_NAME,
+                     names->at[k]);
+        } else {
+            snprintf(name, sizeof(name), "%s#%zu", schema_name(in, i), k + 1);
+        }
+        code = put_feature(&h->base, name, FEATURE_NUMERIC, i, out, source, err);
+    }
+    return code;
+}
+
+/* Each feature of `categories` is there, and categorical. */
+static int check_categories(const struct learn_lists *lists, const struct schema *in,
+                            struct err *err)
+{
+    for (size_t i = 0; i < lists->n; i++) {
+        size_t at;
+
+        if (schema_need(in, lists->at[i].name, &at, err))
+            return ERR_INVALID;
+        if (schema_kind(in, at) != FEATURE_CATEGORICAL)
+            return err_set(err, ERR_INVALID, "feature \"%s\" is not categorical, and has no list",
+                           lists->at[i].name);
+    }
+    return 0;
+}
+
 static int one_hot_fit(struct preprocessor *pre, const struct schema *in, struct schema *out,
                        size_t *source, struct err *err)
 {
     struct one_hot *h = (struct one_hot *)pre;
-    char name[SCHEMA_MAX_NAME + 32];
-    int code = 0;
+    int code = check_categories(&h->params->categories, in, err);
 
     for (size_t i = 0; i < pre->n_in && !code; i++) {
         h->is_categorical[i] = schema_kind(in, i) == FEATURE_CATEGORICAL;
-        if (!h->is_categorical[i]) {
+        if (h->is_categorical[i])
+            code = add_places(h, in, i, out, source, err);
+        else
             code = put_feature(pre, schema_name(in, i), schema_kind(in, i), i, out, source, err);
-            continue;
-        }
-        h->n_categorical++;
-        for (size_t k = 1; k <= h->max && !code; k++) {
-            snprintf(name, sizeof(name), "%s#%zu", schema_name(in, i), k);
-            code = put_feature(pre, name, FEATURE_NUMERIC, i, out, source, err);
-        }
     }
-    h->taken = mem_zalloc(h->n_categorical + 1, sizeof(*h->taken));
-    h->category = mem_zalloc(h->n_categorical * h->max + 1, sizeof(*h->category));
     return code;
 }
 
 static void one_hot_learn(struct preprocessor *pre, const double *x)
 {
     struct one_hot *h = (struct one_hot *)pre;
-    size_t c = 0;
 
-    for (size_t i = 0; i < pre->n_in; i++) {
-        double *category = h->category + c * h->max;
+    for (size_t c = 0; c < h->n_categorical; c++) {
+        struct places *p = &h->places[c];
+        double v = x[p->feature];
         size_t k = 0;
 
-        if (!h->is_categorical[i])
-            continue;
-        while (k < h->taken[c] && category[k] != x[i])
+        while (k < p->taken && p->category[k] != v)
             k++;
-        if (k == h->taken[c] && k < h->max && !isnan(x[i]))
-            category[h->taken[c]++] = x[i];
-        c++;
+        if (k == p->taken && k < p->most && !isnan(v))
+            p->category[p->taken++] = v;
     }
 }
 
@@ -118,15 +169,14 @@ static void one_hot_transform(const struct preprocessor *pre, const double *x, d
     size_t c = 0;
 
     for (size_t i = 0; i < pre->n_in; i++) {
+        const struct places *p = &h->places[c];
+
         if (!h->is_categorical[i]) {
             out[at++] = x[i];
             continue;
         }
-        for (size_t k = 0; k < h->max; k++) {
-            bool is_it = h->category[c * h->max + k] == x[i];
-
-            out[at++] = k >= h->taken[c] ? (double)NAN : is_it ? 1 : absent;
-        }
+        for (size_t k = 0; k < p->most; k++)
+            out[at++] = k >= p->taken ? (double)NAN : p->category[k] == x[i] ? 1 : absent;
         c++;
     }
 }
@@ -136,8 +186,10 @@ static void one_hot_save(const struct preprocessor *pre, struct buf *out)
     const struct one_hot *h = (const struct one_hot *)pre;
 
     for (size_t c = 0; c < h->n_categorical; c++) {
-        blob_write_u64(out, h->taken[c]);
-        blob_write_f64s(out, h->category + c * h->max, h->taken[c]);
+        if (h->places[c].is_fixed)
+            continue;
+        blob_write_u64(out, h->places[c].taken);
+        blob_write_f64s(out, h->places[c].category, h->places[c].taken);
     }
 }
 
@@ -146,17 +198,23 @@ static void one_hot_load(struct preprocessor *pre, struct blob_reader *in)
     struct one_hot *h = (struct one_hot *)pre;
 
     for (size_t c = 0; c < h->n_categorical; c++) {
-        h->taken[c] = blob_read_count(in, sizeof(double), h->max);
-        blob_read_f64s(in, h->category + c * h->max, h->taken[c]);
+        struct places *p = &h->places[c];
+
+        if (p->is_fixed)
+            continue;
+        p->taken = blob_read_count(in, sizeof(double), p->most);
+        blob_read_f64s(in, p->category, p->taken);
     }
 }
 
 static size_t one_hot_bytes(const struct preprocessor *pre)
 {
     const struct one_hot *h = (const struct one_hot *)pre;
+    size_t bytes = sizeof(*h) + pre->n_in * (sizeof(bool) + sizeof(struct places));
 
-    return sizeof(*h) + pre->n_in * sizeof(bool) + h->n_categorical * sizeof(size_t) +
-           h->n_categorical * h->max * sizeof(double);
+    for (size_t c = 0; c < h->n_categorical; c++)
+        bytes += h->places[c].most * sizeof(double);
+    return bytes;
 }
 
 static const struct preprocessor_ops ops = {
@@ -171,6 +229,12 @@ static const struct preprocessor_ops ops = {
 };
 
 static const struct learn_param params[] = {
+    {.name = "categories",
+     .type = PARAM_LISTS,
+     .offset = offsetof(struct one_hot_params, categories),
+     .late = true,
+     .help = "The only categories of each named feature, which others are as good as none of: "
+             "{\"weather\": [\"dry\", \"wet\"]}."},
     {.name = "drop_zeros",
      .type = PARAM_FLAG,
      .offset = offsetof(struct one_hot_params, drop_zeros),

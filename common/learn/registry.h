@@ -38,6 +38,7 @@ enum learn_param_type {
     PARAM_CLASS,  /* struct component *, of `kind` */
     PARAM_TEXT,   /* char *; UTF-8, never NULL, "" by default */
     PARAM_NAMES,  /* struct learn_names; sorted, each once */
+    PARAM_LISTS,  /* struct learn_lists; sorted by name, each once, and so is each list */
     PARAM_MAP,    /* struct learn_map of LEARN_STATISTIC; a number means "constant" of that */
     PARAM_RATE,   /* the same, of LEARN_SCHEDULER; a number means "constant" of that rate */
 };
@@ -50,6 +51,16 @@ struct learn_names {
 };
 
 struct component;
+
+struct learn_list {
+    char *name;
+    struct learn_names names;
+};
+
+struct learn_lists {
+    struct learn_list *at;
+    size_t n;
+};
 
 /* What each named thing has; sorted by name, each once. */
 struct learn_map {

@@ -1,6 +1,5 @@
 /*
- * Reading the JSON text of a pipeline: see spec.h. The only file of this
- * library that knows cJSON.
+ * Reading the JSON text of a pipeline: see spec.h. Only this file and spec_values.c know cJSON.
  */
 #include "learn/spec.h"
 
@@ -14,31 +13,11 @@
 #include "base/near.h"
 #include "base/num.h"
 #include "learn/schema.h"
+#include "learn/spec_values.h"
 
-#define NEST_MAX       8              /* components within components */
-#define KIND(kind)     (1U << (kind)) /* a set of one kind */
-#define STAGE_KINDS    (KIND(LEARN_PREPROCESSOR) | KIND(LEARN_REGRESSOR) | KIND(LEARN_CLASSIFIER))
-#define EXACT_INTEGERS 9007199254740992.0 /* 2^53: above it not every integer is a double */
-
-/* Where in the text we are: "[1].linear_regression.l2". */
-struct path {
-    struct buf text;
-    int nest;
-};
-
-static size_t path_push(struct path *path, const char *name)
-{
-    size_t before = path->text.len;
-
-    buf_printf(&path->text, ".%.60s", name);
-    return before;
-}
-
-static void path_pop(struct path *path, size_t before)
-{
-    path->text.len = before;
-    path->text.data[before] = '\0';
-}
+#define NEST_MAX    8              /* components within components */
+#define KIND(kind)  (1U << (kind)) /* a set of one kind */
+#define STAGE_KINDS (KIND(LEARN_PREPROCESSOR) | KIND(LEARN_REGRESSOR) | KIND(LEARN_CLASSIFIER))
 
 /* "; did you mean ...?", or nothing. */
 static void write_near(const struct near *near, struct buf *out)
@@ -47,7 +26,8 @@ static void write_near(const struct near *near, struct buf *out)
         buf_printf(out, "; did you mean \"%s\"?", near->name);
 }
 
-static int unknown_class(const struct path *path, unsigned kinds, const char *name, struct err *err)
+static int unknown_class(const struct spec_path *path, unsigned kinds, const char *name,
+                         struct err *err)
 {
     struct near near = {.wanted = name};
     struct buf known = BUF_INIT;
@@ -70,8 +50,8 @@ static int unknown_class(const struct path *path, unsigned kinds, const char *na
     return code;
 }
 
-static int unknown_param(const struct path *path, const struct learn_class *class, const char *name,
-                         struct err *err)
+static int unknown_param(const struct spec_path *path, const struct learn_class *class,
+                         const char *name, struct err *err)
 {
     struct near near = {.wanted = name};
     struct buf known = BUF_INIT;
@@ -95,120 +75,11 @@ static int unknown_param(const struct path *path, const struct learn_class *clas
     return code;
 }
 
-/* What a number may be: "a number above 0 and at most 1". */
-static void write_range(const struct learn_param *param, struct buf *out)
-{
-    char text[NUM_TEXT_MAX];
-
-    buf_text(out, param->type == PARAM_COUNT ? "a whole number" : "a number");
-    num_format(param->min, text);
-    buf_printf(out, param->above_min ? " above %s" : " from %s", text);
-    num_format(param->max, text);
-    buf_printf(out, param->above_min ? " and at most %s" : " to %s", text);
-    if (param->optional)
-        buf_text(out, ", or null");
-    if (param->type == PARAM_RATE)
-        buf_text(out, ", or a scheduler such as {\"inverse_scaling\": {\"power\": 0.5}}");
-}
-
-static int wrong_number(const struct path *path, const struct learn_param *param, struct err *err)
-{
-    struct buf range = BUF_INIT;
-    int code;
-
-    write_range(param, &range);
-    code = err_set(err, ERR_INVALID, "%s: write %s", buf_str(&path->text), buf_str(&range));
-    buf_release(&range);
-    return code;
-}
-
-static int parse_number(const cJSON *json, const struct learn_param *param, void *value,
-                        const struct path *path, struct err *err)
-{
-    double v;
-
-    if (param->optional && cJSON_IsNull(json)) {
-        if (param->type == PARAM_REAL)
-            *(double *)value = (double)NAN;
-        else
-            *(uint64_t *)value = PARAM_NONE;
-        return 0;
-    }
-    if (!cJSON_IsNumber(json))
-        return wrong_number(path, param, err);
-    v = json->valuedouble;
-    if (!isfinite(v) || v < param->min || v > param->max || (param->above_min && v <= param->min))
-        return wrong_number(path, param, err);
-    if (param->type == PARAM_REAL || param->type == PARAM_RATE) {
-        *(double *)value = v == 0 ? 0 : v; /* -0 and 0 are the same parameter */
-        return 0;
-    }
-    if (v != floor(v) || v > EXACT_INTEGERS)
-        return wrong_number(path, param, err);
-
-    *(uint64_t *)value = (uint64_t)v;
-    return 0;
-}
-
-static int parse_choice(const cJSON *json, const struct learn_param *param, int *value,
-                        const struct path *path, struct err *err)
-{
-    struct buf known = BUF_INIT;
-    int code;
-
-    for (int i = 0; param->choices[i]; i++) {
-        if (cJSON_IsString(json) && strcmp(json->valuestring, param->choices[i]) == 0) {
-            *value = i;
-            buf_release(&known);
-            return 0;
-        }
-        buf_printf(&known, "%s\"%s\"", i ? ", " : "", param->choices[i]);
-    }
-    code = err_set(err, ERR_INVALID, "%s: write one of %s", buf_str(&path->text), buf_str(&known));
-    buf_release(&known);
-    return code;
-}
-
-static bool is_amount(const struct learn_param *param, double v)
-{
-    return v > 0 && (v <= 1 || (v == floor(v) && v >= param->min && v <= param->max));
-}
-
-static int parse_amount(const cJSON *json, const struct learn_param *param,
-                        struct learn_amount *value, const struct path *path, struct err *err)
-{
-    struct buf known = BUF_INIT;
-    char least[NUM_TEXT_MAX];
-    char most[NUM_TEXT_MAX];
-    int code;
-
-    if (cJSON_IsNumber(json) && is_amount(param, json->valuedouble)) {
-        *value = (struct learn_amount){AMOUNT_NUMBER, json->valuedouble};
-        return 0;
-    }
-    for (int i = 0; param->choices[i]; i++) {
-        if (cJSON_IsString(json) && strcmp(json->valuestring, param->choices[i]) == 0) {
-            *value = (struct learn_amount){i, 0};
-            buf_release(&known);
-            return 0;
-        }
-        buf_printf(&known, ", \"%s\"", param->choices[i]);
-    }
-    num_format(param->min, least);
-    num_format(param->max, most);
-    code = err_set(err, ERR_INVALID,
-                   "%s: write a share above 0 and at most 1, a whole number from %s to %s, or one "
-                   "of%s",
-                   buf_str(&path->text), least, most, buf_str(&known) + 1);
-    buf_release(&known);
-    return code;
-}
-
-static int parse_component(const cJSON *json, unsigned kinds, struct path *path,
+static int parse_component(const cJSON *json, unsigned kinds, struct spec_path *path,
                            struct component **ret, struct err *err);
 
 static int parse_class_param(const cJSON *json, const struct learn_param *param,
-                             struct component **value, struct path *path, struct err *err)
+                             struct component **value, struct spec_path *path, struct err *err)
 {
     struct component *inner = NULL;
     int code = parse_component(json, KIND(param->kind), path, &inner, err);
@@ -230,14 +101,14 @@ static int parse_class_param(const cJSON *json, const struct learn_param *param,
 
 /* A number is the scheduler "constant" of that rate. */
 static int parse_rate(const cJSON *json, const struct learn_param *param, struct component **value,
-                      struct path *path, struct err *err)
+                      struct spec_path *path, struct err *err)
 {
     double rate;
     int code;
 
     if (cJSON_IsString(json) || cJSON_IsObject(json))
         return parse_class_param(json, param, value, path, err);
-    code = parse_number(json, param, &rate, path, err);
+    code = spec_number(json, param, &rate, path, err);
     if (code)
         return code;
     component_free(*value);
@@ -245,40 +116,9 @@ static int parse_rate(const cJSON *json, const struct learn_param *param, struct
     return 0;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int parse_names(const cJSON *json, struct learn_names *value, const struct path *path,
-                       struct err *err)
-{
-    size_t n = cJSON_IsArray(json) ? (size_t)cJSON_GetArraySize(json) : 0;
-    const cJSON *name;
-
-    if (!cJSON_IsArray(json) || n > SCHEMA_MAX_FEATURES)
-        return err_set(err, ERR_INVALID, "%s: write a list of names, such as [\"distance\"]",
-                       buf_str(&path->text));
-    component_free_names(value);
-    value->at = mem_zalloc(n + 1, sizeof(*value->at));
-    cJSON_ArrayForEach(name, json)
-    {
-        if (!cJSON_IsString(name) || !name->valuestring[0])
-            return err_set(err, ERR_INVALID, "%s: write names in quotes", buf_str(&path->text));
-        value->at[value->n++] = mem_strdup(name->valuestring);
-    }
-    qsort(value->at, value->n, sizeof(*value->at), compare_names);
-    for (size_t i = 1; i < value->n; i++) {
-        if (strcmp(value->at[i - 1], value->at[i]) == 0)
-            return err_set(err, ERR_INVALID, "%s: names \"%.60s\" twice", buf_str(&path->text),
-                           value->at[i]);
-    }
-    return 0;
-}
-
 /* Puts the entry at its place by name. */
 static int put_entry(struct learn_map *map, const char *name, struct component *component,
-                     const struct path *path, struct err *err)
+                     const struct spec_path *path, struct err *err)
 {
     size_t i = map->n;
 
@@ -295,7 +135,7 @@ static int put_entry(struct learn_map *map, const char *name, struct component *
 }
 
 static int parse_map(const cJSON *json, const struct learn_param *param, struct learn_map *map,
-                     struct path *path, struct err *err)
+                     struct spec_path *path, struct err *err)
 {
     size_t n = cJSON_IsObject(json) ? (size_t)cJSON_GetArraySize(json) : 0;
     const cJSON *member;
@@ -309,7 +149,7 @@ static int parse_map(const cJSON *json, const struct learn_param *param, struct 
     map->at = mem_zalloc(n + 1, sizeof(struct component *));
     cJSON_ArrayForEach(member, json)
     {
-        size_t before = path_push(path, member->string);
+        size_t before = spec_push(path, member->string);
         struct component *inner = NULL;
         int code = 0;
 
@@ -321,42 +161,33 @@ static int parse_map(const cJSON *json, const struct learn_param *param, struct 
             code = put_entry(map, member->string, inner, path, err);
         if (code)
             return code;
-        path_pop(path, before);
+        spec_pop(path, before);
     }
     return 0;
 }
 
-static int parse_text_param(const cJSON *json, char **value, const struct path *path,
-                            struct err *err)
-{
-    if (!cJSON_IsString(json) || strlen(json->valuestring) > SCHEMA_MAX_NAME)
-        return err_set(err, ERR_INVALID, "%s: write a text of at most %d bytes",
-                       buf_str(&path->text), SCHEMA_MAX_NAME);
-    free(*value);
-    *value = mem_strdup(json->valuestring);
-    return 0;
-}
-
 static int parse_value(const cJSON *json, const struct learn_param *param, void *value,
-                       struct path *path, struct err *err)
+                       struct spec_path *path, struct err *err)
 {
     switch (param->type) {
     case PARAM_REAL:
     case PARAM_COUNT:
-        return parse_number(json, param, value, path, err);
+        return spec_number(json, param, value, path, err);
     case PARAM_FLAG:
         if (!cJSON_IsBool(json))
             return err_set(err, ERR_INVALID, "%s: write true or false", buf_str(&path->text));
         *(bool *)value = cJSON_IsTrue(json);
         return 0;
     case PARAM_CHOICE:
-        return parse_choice(json, param, value, path, err);
+        return spec_choice(json, param, value, path, err);
     case PARAM_AMOUNT:
-        return parse_amount(json, param, value, path, err);
+        return spec_amount(json, param, value, path, err);
     case PARAM_TEXT:
-        return parse_text_param(json, value, path, err);
+        return spec_text(json, value, path, err);
     case PARAM_NAMES:
-        return parse_names(json, value, path, err);
+        return spec_names(json, value, path, err);
+    case PARAM_LISTS:
+        return spec_lists(json, value, path, err);
     case PARAM_MAP:
         return parse_map(json, param, value, path, err);
     case PARAM_RATE:
@@ -385,7 +216,7 @@ static bool seen_before(const cJSON *object, const cJSON *member)
     return false;
 }
 
-static int parse_params(const cJSON *object, struct component *component, struct path *path,
+static int parse_params(const cJSON *object, struct component *component, struct spec_path *path,
                         struct err *err)
 {
     const cJSON *member;
@@ -393,7 +224,7 @@ static int parse_params(const cJSON *object, struct component *component, struct
     cJSON_ArrayForEach(member, object)
     {
         const struct learn_param *param = find_param(component->class, member->string);
-        size_t before = path_push(path, member->string);
+        size_t before = spec_push(path, member->string);
         int code;
 
         if (!param)
@@ -403,13 +234,13 @@ static int parse_params(const cJSON *object, struct component *component, struct
         code = parse_value(member, param, component_value(component, param), path, err);
         if (code)
             return code;
-        path_pop(path, before);
+        spec_pop(path, before);
     }
     return 0;
 }
 
 /* The class's name and, if there are any, the object of its parameters. */
-static int split_component(const cJSON *json, const struct path *path, const char **ret_name,
+static int split_component(const cJSON *json, const struct spec_path *path, const char **ret_name,
                            const cJSON **ret_params, struct err *err)
 {
     if (cJSON_IsString(json)) {
@@ -438,7 +269,7 @@ static const struct learn_class *find_class(unsigned kinds, const char *name)
     return NULL;
 }
 
-static int parse_component(const cJSON *json, unsigned kinds, struct path *path,
+static int parse_component(const cJSON *json, unsigned kinds, struct spec_path *path,
                            struct component **ret, struct err *err)
 {
     const struct learn_class *class;
@@ -457,7 +288,7 @@ static int parse_component(const cJSON *json, unsigned kinds, struct path *path,
     if (!class)
         return unknown_class(path, kinds, name, err);
 
-    size_t before = path_push(path, name);
+    size_t before = spec_push(path, name);
 
     component = component_new(class);
     code = params ? parse_params(params, component, path, err) : 0;
@@ -473,7 +304,7 @@ static int parse_component(const cJSON *json, unsigned kinds, struct path *path,
         return code;
     }
 
-    path_pop(path, before);
+    spec_pop(path, before);
     path->nest--;
     *ret = component;
     return 0;
@@ -486,7 +317,8 @@ void spec_release(struct spec *spec)
     spec->n = 0;
 }
 
-static int parse_stages(struct spec *spec, const cJSON *root, struct path *path, struct err *err)
+static int parse_stages(struct spec *spec, const cJSON *root, struct spec_path *path,
+                        struct err *err)
 {
     int n = cJSON_GetArraySize(root);
 
@@ -541,7 +373,7 @@ static cJSON *parse_text(const char *text, size_t len, const char *what, struct 
 
 int spec_parse(struct spec *spec, const char *text, size_t len, struct err *err)
 {
-    struct path path = {.text = BUF_INIT};
+    struct spec_path path = {.text = BUF_INIT};
     cJSON *root = parse_text(text, len, "the pipeline", err);
 
     spec->n = 0;
@@ -556,7 +388,7 @@ int spec_parse(struct spec *spec, const char *text, size_t len, struct err *err)
 int spec_parse_one(enum learn_kind kind, const char *text, size_t len, struct component **ret,
                    struct err *err)
 {
-    struct path path = {.text = BUF_INIT};
+    struct spec_path path = {.text = BUF_INIT};
     cJSON *root = parse_text(text, len, ": it", err);
     int code = root ? parse_component(root, KIND(kind), &path, ret, err) : ERR_INVALID;
 

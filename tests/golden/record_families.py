@@ -229,7 +229,8 @@ def record(family, name, pipeline, model, weighted, rows, names):
         model.learn_one(x, y, **({"w": w} if weighted else {}))
     print(f"{family:14} {name:44} mean absolute error {error / len(rows):10.4f}")
     return {"family": family, "name": name, "pipeline": pipeline, "weighted": weighted,
-            **({"categorical": True} if family.startswith("categories") else {}), **nodes_of(model)}, predictions
+            **({"categorical": True} if family.startswith("categories") else {}),
+            **({"texts": True} if family == "categories: texts" else {}), **nodes_of(model)}, predictions
 
 
 def write(name, data):

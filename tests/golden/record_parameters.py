@@ -103,6 +103,18 @@ def category_traces():
                split(imputer, theirs), False)
 
 
+def one_hot_traces():
+    """Categories that are said beforehand; the category's text is its number's, as golden.h reads it."""
+    for name, given, more in (("", ["1", "2", "3"], {}), ("drop_zeros", ["1", "5", "9"], {"drop_zeros": True})):
+        model, theirs = logistic(l2=0.001)
+        one_hot = compose.FuncTransformer(lambda x: {CATEGORY: str(int(x[CATEGORY]))} if CATEGORY in x else {}) \
+            | preprocessing.OneHotEncoder(categories={CATEGORY: set(given)}, **more)
+        rest = compose.FuncTransformer(lambda x: {k: v for k, v in x.items() if k != CATEGORY})
+        yield (f"one_hot categories {name}".strip(),
+               [{"one_hot_encoder": {"categories": {CATEGORY: given}, **more}}, model],
+               (one_hot + rest) | theirs, False)
+
+
 def hasher_traces():
     """A category is hashed as the text of its number."""
     texts = compose.FuncTransformer(lambda x: {k: str(int(v)) if k == CATEGORY else v for k, v in x.items()})
@@ -176,7 +188,7 @@ def linear_traces():
 
 FAMILIES = {"neighbours": neighbour_traces, "baselines": baseline_traces,
             "imputers": imputer_traces, "categories: imputers": category_traces,
-            "categories: hasher": hasher_traces,
+            "categories: hasher": hasher_traces, "categories: texts": one_hot_traces,
             "windows": window_traces, "linear": linear_traces}
 
 if __name__ == "__main__":

@@ -44,12 +44,20 @@ static void test_linear(void **state)
     golden_family_of("parameters", "linear", 8);
 }
 
+/* Categories that are said beforehand, by their texts. */
+static void test_one_hot(void **state)
+{
+    (void)state;
+    golden_family_of("parameters", "categories: texts", 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_neighbours), cmocka_unit_test(test_baselines),
         cmocka_unit_test(test_imputers),   cmocka_unit_test(test_hasher),
         cmocka_unit_test(test_windows),    cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_one_hot),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,10 @@ static void test_map(void **state)
         "[{\"stat_imputer\":{\"imputers\":{\"feature_0\":{\"shift\":{\"amount\":1,"
         "\"fill_value\":null}},\"feature_1\":2},\"statistic\":\"mean\",\"value\":0}},"
         "{\"mean\":{}}]");
+    assert_canonical(
+        "[{\"statistic_regressor\": {\"statistic\": {\"shift\": {\"fill_value\": 1.5}}}}]",
+        "[{\"statistic_regressor\":{\"statistic\":{\"shift\":{\"amount\":1,\"fill_value\":1.5}}}}"
+        "]");
     assert_canonical("[{\"stat_imputer\": {\"imputers\": {}}}, \"mean\"]",
                      "[{\"stat_imputer\":{\"statistic\":\"mean\",\"value\":0}},{\"mean\":{}}]");
 }
@@ -253,6 +257,13 @@ static void test_monstrous(void **state)
     buf_text(&text, ",\"mean\"]");
     assert_null(model_new(text.data, schema, &err));
     assert_non_null(strstr(err.text, "at most 32"));
+    buf_clear(&text);
+    buf_text(&text, "[{\"select\": {\"keys\": [\"0\"");
+    for (int i = 1; i < 1000; i++)
+        buf_printf(&text, ", \"%0100d\"", i);
+    buf_text(&text, "]}}, \"mean\"]");
+    assert_null(model_new(text.data, schema, &err));
+    assert_non_null(strstr(err.text, "bytes, at most 65536 are allowed"));
     buf_release(&text);
     schema_free(schema);
 }
