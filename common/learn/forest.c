@@ -9,7 +9,7 @@
  *     .   the tree
  *     1   1: the tree in the background, and behind it that
  *     .   the detectors of drift and of warning, those that there are
- *     .   the metric
+ *     .   the metric, and 16 labels that it missed
  *     24  weight, mean and squared differences of the errors
  *     16  drifts, warnings
  */
@@ -281,6 +281,8 @@ static void save_member(const struct forest_member *m, struct buf *out)
     if (m->warning)
         m->warning->ops->save(m->warning, out);
     member_metric_save(&m->metric, out);
+    blob_write_f64(out, m->metric.missed[0]);
+    blob_write_f64(out, m->metric.missed[1]);
     blob_write_f64(out, m->errors.mean.n);
     blob_write_f64(out, m->errors.mean.mean);
     blob_write_f64(out, m->errors.s);
@@ -309,6 +311,10 @@ static void load_member(struct forest *f, struct forest_member *m, struct blob_r
     if (m->warning)
         m->warning->ops->load(m->warning, in);
     member_metric_load(&m->metric, in);
+    m->metric.missed[0] = blob_read_f64(in);
+    m->metric.missed[1] = blob_read_f64(in);
+    if (!(m->metric.missed[0] >= 0 && m->metric.missed[1] >= 0))
+        blob_fail(in, "a tree missed fewer than no labels");
     m->errors.mean.n = blob_read_f64(in);
     m->errors.mean.mean = blob_read_f64(in);
     m->errors.s = blob_read_f64(in);

@@ -104,8 +104,6 @@ void member_metric_save(const struct member_metric *m, struct buf *out)
     blob_write_f64(out, m->labels.fp);
     blob_write_f64(out, m->labels.tn);
     blob_write_f64(out, m->labels.fn);
-    blob_write_f64(out, m->missed[0]);
-    blob_write_f64(out, m->missed[1]);
 }
 
 void member_metric_load(struct member_metric *m, struct blob_reader *in)
@@ -120,9 +118,6 @@ void member_metric_load(struct member_metric *m, struct blob_reader *in)
     m->labels.fp = blob_read_f64(in);
     m->labels.tn = blob_read_f64(in);
     m->labels.fn = blob_read_f64(in);
-    m->missed[0] = blob_read_f64(in);
-    m->missed[1] = blob_read_f64(in);
-    if (!(m->labels.tp >= 0 && m->labels.fp >= 0 && m->labels.tn >= 0 && m->labels.fn >= 0 &&
-          m->missed[0] >= 0 && m->missed[1] >= 0))
+    if (!(m->labels.tp >= 0 && m->labels.fp >= 0 && m->labels.tn >= 0 && m->labels.fn >= 0))
         blob_fail(in, "a member's labels are not counts");
 }

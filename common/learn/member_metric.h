@@ -30,7 +30,7 @@ extern const char *const member_metric_labels[];
 struct member_metric {
     struct metrics numbers;       /* of a regressor */
     struct metrics_labels labels; /* of a classifier */
-    double missed[2];             /* labels that it predicted nothing for, by label */
+    double missed[2];             /* of member_metric_miss(), by label */
 };
 
 /* Of a regressor that predicted p; a p that is not finite is passed over. */
@@ -39,7 +39,10 @@ void member_metric_update(struct member_metric *m, double y, double p);
 /* Of a classifier that predicted probability p of label 1; NaN, no prediction, is passed over. */
 void member_metric_update_label(struct member_metric *m, bool y, double p);
 
-/* Of a classifier that predicted nothing: in River's forests that is a label that it missed. */
+/*
+ * Of a classifier that predicted nothing: in River's forests that is a label that it missed. Who
+ * calls this saves `missed`, too: member_metric_save() does not.
+ */
 void member_metric_miss(struct member_metric *m, bool y);
 
 /* 0 before the first update. */
