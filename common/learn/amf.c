@@ -1,11 +1,13 @@
 /* A forest of Mondrian trees: see amf.h. */
 #include "learn/amf.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "learn/component.h"
+#include "learn/explain.h"
 
 #define SEEDS 10000000 /* River gives each tree a seed below */
 
@@ -145,4 +147,21 @@ void amf_inspect(const struct learner *lrn, const struct schema *schema, struct 
     json_write_int(out, (int64_t)full);
     buf_text(out, ",\"learned_when_full\":");
     json_write_int(out, (int64_t)held);
+}
+
+/* All trees have seen the same labels: their roots answer the same. */
+void amf_explain(const struct learner *lrn, const double *x, struct explanation *ex)
+{
+    const struct amf *amf = (const struct amf *)lrn;
+    double *sums = mem_zalloc(lrn->n, sizeof(*sums));
+
+    ex->base_name = amf->rules.classifies ? "smoothed share of positive labels" : "mean label";
+    ex->base = (double)NAN; /* before the first label */
+    for (size_t i = 0; i < amf->n_trees && amf_has_learned(amf); i++)
+        ex->base = mondrian_explain(&amf->trees[i], &amf->rules, x, sums);
+    for (size_t j = 0; j < lrn->n; j++) {
+        if (sums[j] != 0)
+            explanation_add_part(ex, EXPLAIN_FEATURE, j, sums[j] / (double)amf->n_trees);
+    }
+    free(sums);
 }

@@ -32,6 +32,12 @@ struct amf {
     struct mondrian trees[];
 };
 
+/* Before that River says nothing. */
+static inline bool amf_has_learned(const struct amf *amf)
+{
+    return amf->trees[0].nodes[0].n > 0;
+}
+
 /* For the slots of struct learner_ops. */
 struct learner *amf_create(const struct component *component, size_t n);
 void amf_free(struct learner *lrn);
@@ -41,6 +47,7 @@ void amf_load(struct learner *lrn, struct blob_reader *in);
 size_t amf_bytes(const struct learner *lrn);
 void amf_set_max_bytes(struct learner *lrn, size_t max);
 void amf_inspect(const struct learner *lrn, const struct schema *schema, struct buf *out);
+void amf_explain(const struct learner *lrn, const double *x, struct explanation *ex);
 void amf_set_schema(struct learner *lrn, const struct schema *schema);
 
 #define AMF_PARAM(field) .name = #field, .offset = offsetof(struct amf_params, field)

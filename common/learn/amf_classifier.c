@@ -20,7 +20,7 @@ static double predict(const struct learner *lrn, const double *x)
     const struct amf *amf = (const struct amf *)lrn;
     double sums[2] = {0, 0};
 
-    if (!amf->rules.seen[0] && !amf->rules.seen[1])
+    if (!amf_has_learned(amf))
         return (double)NAN;
     for (size_t i = 0; i < amf->n_trees; i++) {
         double scores[2];
@@ -43,7 +43,7 @@ static const struct learner_ops ops = {
     .bytes = amf_bytes,
     .set_max_bytes = amf_set_max_bytes,
     .inspect = amf_inspect,
-    .explain = NULL,
+    .explain = amf_explain,
     .set_kinds = NULL,
     .set_schema = amf_set_schema,
 };

@@ -14,8 +14,8 @@ static double predict(const struct learner *lrn, const double *x)
     const struct amf *amf = (const struct amf *)lrn;
     double sum = 0;
 
-    if (amf->trees[0].nodes[0].n == 0)
-        return (double)NAN; /* before the first label River says nothing */
+    if (!amf_has_learned(amf))
+        return (double)NAN;
     for (size_t i = 0; i < amf->n_trees; i++)
         sum += mondrian_predict(&amf->trees[i], &amf->rules, x);
     return sum / (double)amf->n_trees;
@@ -32,7 +32,7 @@ static const struct learner_ops ops = {
     .bytes = amf_bytes,
     .set_max_bytes = amf_set_max_bytes,
     .inspect = amf_inspect,
-    .explain = NULL,
+    .explain = amf_explain,
     .set_kinds = NULL,
     .set_schema = amf_set_schema,
 };

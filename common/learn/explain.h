@@ -40,6 +40,10 @@
  *     gaussian_nb               of the log-odds; base: those of the shares of labels. A feature:
  *                               the difference of its log densities.
  *     target_standard_scaler    its regressor's, every label scaled back.
+ *     amf_regressor,            base: the mean label, or the smoothed share of positive ones. A
+ *     amf_classifier            feature: what a node answers less what the one before answered,
+ *                               where that asked for the feature, by the weight of what comes
+ *                               behind; the mean over all trees.
  *     mean, prior               base: the mean label. No parts.
  *     statistic_regressor,      base: the answer. No parts.
  *     no_change_classifier

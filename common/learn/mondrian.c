@@ -354,3 +354,28 @@ void mondrian_scores(const struct mondrian *tree, const struct mondrian_rules *r
         ret[1] *= 1 / total;
     }
 }
+
+static double answer_of(const struct mondrian_node *node, const struct mondrian_rules *rules)
+{
+    return rules->classifies ? score_of(node, rules, 1) : node->value;
+}
+
+double mondrian_explain(const struct mondrian *tree, const struct mondrian_rules *rules,
+                        const double *x, double *sums)
+{
+    const struct mondrian_node *node = &tree->nodes[0];
+    double base = answer_of(node, rules);
+    double before = base;
+    double below = 1; /* the weight of all nodes from here down */
+
+    while (!mondrian_is_leaf(node)) {
+        size_t j = node->feature;
+
+        if (rules->use_aggregation)
+            below *= 1 - share_of(node);
+        node = &tree->nodes[mondrian_next(tree, node, x)];
+        sums[j] += below * (answer_of(node, rules) - before);
+        before = answer_of(node, rules);
+    }
+    return base;
+}

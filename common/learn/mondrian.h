@@ -85,6 +85,14 @@ double mondrian_predict(const struct mondrian *tree, const struct mondrian_rules
 void mondrian_scores(const struct mondrian *tree, const struct mondrian_rules *rules,
                      const double *x, double ret[2]);
 
+/*
+ * Why it answers what it does: the root's own answer, and onto sums[j] what the splits in feature j
+ * add on the way to the leaf, by the weight of what comes behind each. Together they are what
+ * mondrian_predict() answers, or mondrian_scores() of label 1.
+ */
+double mondrian_explain(const struct mondrian *tree, const struct mondrian_rules *rules,
+                        const double *x, double *sums);
+
 /* Saving */
 
 void mondrian_save(const struct mondrian *tree, const struct mondrian_rules *rules,
