@@ -73,6 +73,7 @@ extern const struct learn_class gaussian_nb_class;
 extern const struct learn_class hoeffding_tree_regressor_class;
 extern const struct learn_class tebst_splitter_class;
 extern const struct learn_class ebst_splitter_class;
+extern const struct learn_class qo_splitter_class;
 
 /* tree_class.c */
 extern const struct learn_class hoeffding_tree_classifier_class;

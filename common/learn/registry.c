@@ -66,6 +66,7 @@ static const struct learn_class *const classes[] = {
     &hinge_class,
     &tebst_splitter_class,
     &ebst_splitter_class,
+    &qo_splitter_class,
     &gaussian_splitter_class,
     &adwin_class,
     &page_hinkley_class,

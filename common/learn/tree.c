@@ -287,6 +287,19 @@ void tree_set_max_bytes(struct learner *lrn, size_t max)
 
 /* The learner */
 
+/* How a regressor's leaves observe. */
+static void set_splitter(struct tree *tree, const struct component *splitter)
+{
+    tree->observed = OBSERVED_EXACT;
+    if (splitter->class == &tebst_splitter_class) {
+        tree->observed = OBSERVED_ROUNDED;
+        tree->digits = (unsigned)((const struct tebst_params *)splitter->params)->digits;
+    } else if (splitter->class == &qo_splitter_class) {
+        tree->observed = OBSERVED_SLOTS;
+        tree->radius = ((const struct qo_params *)splitter->params)->radius;
+    }
+}
+
 struct tree *tree_new(const struct component *component, const struct adapt_params *adapt, size_t n)
 {
     const struct tree_params *params = component->params;
@@ -294,9 +307,8 @@ struct tree *tree_new(const struct component *component, const struct adapt_para
 
     if (component->class->kind == LEARN_CLASSIFIER)
         tree->classes = component->params;
-    else if (params->splitter->class == &tebst_splitter_class)
-        tree->digits = (unsigned)((const struct tebst_params *)params->splitter->params)->digits;
-    tree->rounds = params->splitter->class == &tebst_splitter_class;
+    else
+        set_splitter(tree, params->splitter);
     tree->base.ops = component->class->learner;
     tree->base.n = n;
     tree->params = params;
@@ -415,9 +427,9 @@ const char *tree_check_regressor(const void *values)
 {
     const struct tree_params *p = values;
 
-    return p->splitter->class == &tebst_splitter_class || p->splitter->class == &ebst_splitter_class
-               ? NULL
-               : "splitter: is for classifiers; write tebst_splitter or ebst_splitter";
+    return p->splitter->class == &gaussian_splitter_class
+               ? "splitter: is for classifiers; write tebst_splitter, ebst_splitter or qo_splitter"
+               : NULL;
 }
 
 const struct learn_class hoeffding_tree_regressor_class = {
@@ -456,4 +468,25 @@ const struct learn_class ebst_splitter_class = {
     .river = "tree.splitter.EBSTSplitter",
     .help = "A search tree of the values of a feature as they are: finer, and larger.",
     .kind = LEARN_SPLITTER,
+};
+
+static const struct learn_param qo_params[] = {
+    {.name = "radius",
+     .offset = offsetof(struct qo_params, radius),
+     .type = PARAM_REAL,
+     .fallback = 0.25,
+     .max = 1e9,
+     .above_min = true,
+     .help = "Width of a slot: features are best scaled; less finds better splits and takes more "
+             "memory."},
+};
+
+const struct learn_class qo_splitter_class = {
+    .name = "qo_splitter",
+    .river = "tree.splitter.QOSplitter",
+    .help = "Slots of equal width: quick, and small whatever the values are.",
+    .kind = LEARN_SPLITTER,
+    .params = qo_params,
+    .n_params = sizeof(qo_params) / sizeof(qo_params[0]),
+    .params_size = sizeof(struct qo_params),
 };

@@ -13,6 +13,7 @@
  *         leaf:   24 statistics, 8 weight at the last attempt, 16 faded errors, the model
  *         active: 4 features seen, then for each in the order they were seen:
  *                 4 feature, 8 nodes, then each node: 8 value, 24 statistics, 1 sides;
+ *                 of a number in slots 8 mean of the values before its sides;
  *                 with remove_poor_attrs then 8 features no longer observed, each 4
  *
  * An active leaf of a tree that draws (a forest's) has, before the features seen: 4 features drawn,
@@ -63,7 +64,7 @@ static void read_var(struct blob_reader *in, struct stat_var *var)
 /* Observers */
 
 static void save_observer(struct walk *walk, const struct observers *obs, uint32_t root,
-                          struct buf *out)
+                          bool has_means, struct buf *out)
 {
     size_t count_at = out->len;
     struct buf count_bytes = BUF_INIT;
@@ -74,12 +75,15 @@ static void save_observer(struct walk *walk, const struct observers *obs, uint32
     if (root != TREE_NONE)
         walk_push(walk, root);
     for (; walk->n; count++) {
-        const struct obs_node *node = &obs->nodes[walk_pop(walk)];
+        uint32_t at = walk_pop(walk);
+        const struct obs_node *node = &obs->nodes[at];
         int sides =
             (node->left != TREE_NONE ? SIDE_LEFT : 0) | (node->right != TREE_NONE ? SIDE_RIGHT : 0);
 
         blob_write_f64(out, node->key);
         write_var(out, &node->var);
+        if (has_means)
+            blob_write_f64(out, obs->means[at]);
         blob_write_u8(out, (uint8_t)sides);
         if (node->right != TREE_NONE)
             walk_push(walk, node->right);
@@ -92,7 +96,7 @@ static void save_observer(struct walk *walk, const struct observers *obs, uint32
 }
 
 /* On the stack: nodes that still wait for a side, each with which one it is. */
-static void load_observer(struct walk *walk, struct observers *obs, uint32_t *root,
+static void load_observer(struct walk *walk, struct observers *obs, uint32_t *root, bool has_means,
                           struct blob_reader *in)
 {
     size_t count = blob_read_count(in, OBS_NODE_BYTES, UINT32_MAX / 2);
@@ -106,6 +110,8 @@ static void load_observer(struct walk *walk, struct observers *obs, uint32_t *ro
 
         node->key = blob_read_f64(in);
         read_var(in, &node->var);
+        if (has_means)
+            obs_means(obs)[at] = blob_read_f64(in);
         sides = blob_read_u8(in);
         node->left = TREE_NONE;
         node->right = TREE_NONE;
@@ -222,7 +228,7 @@ static void load_observers(struct tree *tree, struct leaf *leaf, struct blob_rea
     if (n_order == 0)
         return;
 
-    obs_start(&leaf->obs, n);
+    obs_start(tree, &leaf->obs);
     if (leaf->votes)
         votes_start(tree, leaf->votes);
     for (uint32_t i = 0; i < n_order; i++) {
@@ -235,7 +241,7 @@ static void load_observers(struct tree *tree, struct leaf *leaf, struct blob_rea
         obs_order(&leaf->obs, n)[leaf->obs.n_order++] = j;
         if (leaf->votes)
             load_gauss(&leaf->votes->gauss[(size_t)2 * j], in);
-        load_observer(&tree->walk, &leaf->obs, &leaf->obs.root[j], in);
+        load_observer(&tree->walk, &leaf->obs, &leaf->obs.root[j], tree_has_means(tree, j), in);
     }
 }
 
@@ -314,7 +320,7 @@ static void save_leaf(struct walk *walk, const struct tree *tree, const struct l
         blob_write_u32(out, j);
         if (leaf->votes)
             save_gauss(&leaf->votes->gauss[(size_t)2 * j], out);
-        save_observer(walk, &leaf->obs, leaf->obs.root[j], out);
+        save_observer(walk, &leaf->obs, leaf->obs.root[j], tree_has_means(tree, j), out);
     }
     if (tree->params->remove_poor_attrs)
         save_disabled(leaf->disabled, n, out);

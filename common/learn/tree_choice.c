@@ -37,6 +37,8 @@ static void suggest(struct tree *tree, const struct leaf *leaf, uint32_t j, stru
         votes_best_split(tree, leaf, j, ret);
     else if (tree_is_nominal(tree, j))
         obs_best_category(&leaf->obs, j, &leaf->stats, min_samples, !params->binary_split, ret);
+    else if (tree->observed == OBSERVED_SLOTS)
+        obs_best_slot(&leaf->obs, j, &leaf->stats, min_samples, ret);
     else
         obs_best_split(&tree->walk, &leaf->obs, j, &leaf->stats, min_samples, ret);
 }
@@ -105,7 +107,8 @@ static void forget_bad(struct tree *tree, struct leaf *leaf, const struct choice
     double best = choice->best.merit;
     double min_samples = (double)tree->params->min_samples_split;
 
-    if (tree->classes || choice->n < 2 || !(best > 0 && choice->second > 0))
+    if (tree->classes || tree->observed == OBSERVED_SLOTS || choice->n < 2 ||
+        !(best > 0 && choice->second > 0))
         return;
     tree->bytes -= obs_bytes(&leaf->obs, tree->base.n);
     for (uint32_t i = 0; i < leaf->obs.n_order; i++) {

@@ -255,7 +255,7 @@ static void observe(struct tree *tree, struct leaf *leaf, const double *x, int c
         if (isnan(x[j]))
             continue;
         if (!leaf->obs.root)
-            obs_start(&leaf->obs, n);
+            obs_start(tree, &leaf->obs);
         if (!leaf->votes->gauss)
             votes_start(tree, leaf->votes);
         obs_meet(&leaf->obs, n, j);

@@ -5,6 +5,7 @@
  *     tree_leaf.c      what a leaf has, learns and answers
  *     tree_adapt.c     the adaptive tree: drift detectors and alternates on top of that
  *     tree_observer.c  what a leaf remembers of each feature, and its best split
+ *     tree_slots.c     the same in slots of equal width
  *     tree_nominal.c   the same for categories; branches with a child for each of them
  *     tree_class.c     the classifier: votes in the leaves, naive Bayes
  *     tree_merit.c     the classifier: the best split on a feature
@@ -77,6 +78,9 @@ struct observers {
     uint32_t free;  /* first free node, when live < used */
     uint32_t *root; /* n + n: the root for each feature, then `order`; NULL until one is seen */
     uint32_t n_order;
+    bool in_slots; /* OBSERVED_SLOTS: it has means */
+    double *means; /* for each node of a number the mean of its values */
+    uint32_t means_cap;
 };
 
 struct leaf;
@@ -148,12 +152,16 @@ struct walk {
     size_t cap;
 };
 
+/* How a leaf keeps the values of a feature: rounded, as they are, or in slots of equal width. */
+enum observed { OBSERVED_ROUNDED, OBSERVED_EXACT, OBSERVED_SLOTS };
+
 struct tree {
     struct learner base;
     const struct tree_params *params; /* the component's */
     uint64_t max_depth;
-    bool rounds; /* the values of a feature, to `digits` decimals */
-    unsigned digits;
+    enum observed observed;  /* of a regressor */
+    unsigned digits;         /* of OBSERVED_ROUNDED */
+    double radius;           /* of OBSERVED_SLOTS */
     bool *nominal;           /* for each feature: is it a category? NULL: none is */
     struct tree_node *nodes; /* [0] is the root; never empty */
     uint32_t n_nodes;        /* of the array that were ever taken */
@@ -237,6 +245,12 @@ uint32_t tree_child(const struct tree *tree, uint32_t at, const double *x, bool 
 static inline bool tree_is_nominal(const struct tree *tree, size_t j)
 {
     return tree->nominal && tree->nominal[j];
+}
+
+/* Do the nodes of the feature's observer have obs->means? */
+static inline bool tree_has_means(const struct tree *tree, size_t j)
+{
+    return tree->observed == OBSERVED_SLOTS && !tree_is_nominal(tree, j);
 }
 
 static inline uint32_t tree_children(const struct tree_node *node)
@@ -333,11 +347,11 @@ void adapt_shed(struct tree *tree);
 
 size_t obs_bytes(const struct observers *obs, size_t n);
 void obs_release(struct observers *obs);
-void obs_drop(struct observers *obs, size_t n, uint32_t j); /* as if it had never been seen */
-void obs_start(struct observers *obs, size_t n);            /* makes obs->root, all unseen */
-bool obs_seen(const struct observers *obs, uint32_t j);     /* was feature `j` ever there? */
-uint32_t *obs_order(const struct observers *obs, size_t n); /* features, as first seen */
-uint32_t obs_take(struct observers *obs);                   /* the index of a fresh node */
+void obs_drop(struct observers *obs, size_t n, uint32_t j);     /* as if it had never been seen */
+void obs_start(const struct tree *tree, struct observers *obs); /* makes obs->root, all unseen */
+bool obs_seen(const struct observers *obs, uint32_t j);         /* was feature `j` ever there? */
+uint32_t *obs_order(const struct observers *obs, size_t n);     /* features, as first seen */
+uint32_t obs_take(struct observers *obs);                       /* the index of a fresh node */
 
 /* Shows the sample to the leaf's observers; the features that are missing are left out. */
 void obs_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w);
@@ -351,8 +365,15 @@ void obs_forget_bad(struct walk *walk, struct observers *obs, uint32_t j,
                     const struct stat_var *all, double min_samples, double best_merit,
                     double cutoff);
 
+/* Statistics of both, in the order of operations of River's Var.__iadd__. */
+void var_add(struct stat_var *a, const struct stat_var *b);
+
 /* Statistics of `a` without `b`, in the order of operations of River's Var.__isub__. */
 void var_subtract(struct stat_var *a, const struct stat_var *b);
+
+/* By how much a split reduces the variance; 0 when a side weighs too little. */
+double var_reduction(const struct stat_var *all, const struct stat_var *left,
+                     const struct stat_var *right, double min_samples);
 
 double squared(double v); /* as Python's `v ** 2` */
 
@@ -382,6 +403,13 @@ static inline void walk_push_children(struct walk *walk, const struct tree_node 
     for (uint32_t i = tree_children(node); i > 0; i--)
         walk_push(walk, tree_child_at(node, i - 1));
 }
+
+/* tree_slots.c */
+
+double *obs_means(struct observers *obs); /* with room for all nodes */
+void obs_slot_learn(struct observers *obs, uint32_t j, double radius, double x, double y, double w);
+void obs_best_slot(const struct observers *obs, uint32_t j, const struct stat_var *all,
+                   double min_samples, struct split *ret);
 
 /* tree_nominal.c */
 

@@ -95,20 +95,6 @@ static double merit_of_each(const struct observers *obs, const uint32_t *sorted,
     return merit;
 }
 
-/* The same when one goes left and all others right. */
-static double merit_of_one(const struct stat_var *left, const struct stat_var *right,
-                           const struct stat_var *all, double min_samples)
-{
-    double merit;
-
-    if (!(left->mean.n >= min_samples && right->mean.n >= min_samples))
-        return 0;
-    merit = stat_var_get(all);
-    merit -= left->mean.n / all->mean.n * stat_var_get(left);
-    merit -= right->mean.n / all->mean.n * stat_var_get(right);
-    return merit;
-}
-
 void obs_best_category(const struct observers *obs, uint32_t j, const struct stat_var *all,
                        double min_samples, bool each, struct split *ret)
 {
@@ -128,7 +114,7 @@ void obs_best_category(const struct observers *obs, uint32_t j, const struct sta
         here.left = obs->nodes[sorted[i]].var;
         here.right = *all;
         var_subtract(&here.right, &here.left);
-        here.merit = merit_of_one(&here.left, &here.right, all, min_samples);
+        here.merit = var_reduction(all, &here.left, &here.right, min_samples);
         if (here.merit > ret->merit)
             *ret = here;
     }

@@ -41,8 +41,7 @@ double squared(double v)
     return power(v, 2.0);
 }
 
-/* Statistics of both, in the order of operations of River's Var.__iadd__. */
-static void var_add(struct stat_var *a, const struct stat_var *b)
+void var_add(struct stat_var *a, const struct stat_var *b)
 {
     double n = a->mean.n + b->mean.n;
     double between = squared(a->mean.mean - b->mean.mean) * a->mean.n * b->mean.n / n;
@@ -110,18 +109,23 @@ double round_decimal(double v, unsigned digits)
 
 size_t obs_bytes(const struct observers *obs, size_t n)
 {
-    return obs->live * sizeof(struct obs_node) + (obs->root ? 2 * n * sizeof(uint32_t) : 0);
+    return obs->live * (sizeof(struct obs_node) + (obs->in_slots ? sizeof(*obs->means) : 0)) +
+           (obs->root ? 2 * n * sizeof(uint32_t) : 0);
 }
 
 void obs_release(struct observers *obs)
 {
     free(obs->nodes);
     free(obs->root);
+    free(obs->means);
     *obs = (struct observers){0};
 }
 
-void obs_start(struct observers *obs, size_t n)
+void obs_start(const struct tree *tree, struct observers *obs)
 {
+    size_t n = tree->base.n;
+
+    obs->in_slots = tree->observed == OBSERVED_SLOTS;
     obs->root = mem_alloc(2 * n * sizeof(*obs->root));
     for (size_t j = 0; j < n; j++)
         obs->root[j] = UNSEEN;
@@ -232,6 +236,16 @@ bool obs_meet(struct observers *obs, size_t n, uint32_t j)
     return true;
 }
 
+static void observe_number(const struct tree *tree, struct observers *obs, uint32_t j, double x,
+                           double y, double w)
+{
+    if (tree->observed == OBSERVED_SLOTS)
+        obs_slot_learn(obs, j, tree->radius, x, y, w);
+    else
+        observe(obs, j, tree->observed == OBSERVED_EXACT ? x : round_decimal(x, tree->digits), y,
+                w);
+}
+
 void obs_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w)
 {
     struct observers *obs = &leaf->obs;
@@ -244,33 +258,39 @@ void obs_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, 
         if (isnan(x[j]))
             continue;
         if (!obs->root)
-            obs_start(obs, n);
+            obs_start(tree, obs);
         obs_meet(obs, n, j);
         if (tree->nominal && tree->nominal[j])
             stat_var_update(&obs_category(obs, j, x[j])->var, y, w);
         else
-            observe(obs, j, tree->rounds ? round_decimal(x[j], tree->digits) : x[j], y, w);
+            observe_number(tree, obs, j, x[j], y, w);
     }
 }
 
 /* Splits */
 
+double var_reduction(const struct stat_var *all, const struct stat_var *left,
+                     const struct stat_var *right, double min_samples)
+{
+    double merit;
+
+    if (!(left->mean.n >= min_samples && right->mean.n >= min_samples))
+        return 0;
+    merit = stat_var_get(all);
+    merit -= left->mean.n / all->mean.n * stat_var_get(left);
+    merit -= right->mean.n / all->mean.n * stat_var_get(right);
+    return merit;
+}
+
 /* The reduction of variance when `node` and all to its left go left. */
 static double merit_at(const struct obs_node *node, const struct stat_var *before,
                        const struct stat_var *all, double min_samples, struct split *ret)
 {
-    double merit = 0;
-
     ret->left = node->var;
     var_add(&ret->left, before);
     ret->right = *all;
     var_subtract(&ret->right, &ret->left);
-    if (ret->left.mean.n >= min_samples && ret->right.mean.n >= min_samples) {
-        merit = stat_var_get(all);
-        merit -= ret->left.mean.n / all->mean.n * stat_var_get(&ret->left);
-        merit -= ret->right.mean.n / all->mean.n * stat_var_get(&ret->right);
-    }
-    return merit;
+    return var_reduction(all, &ret->left, &ret->right, min_samples);
 }
 
 void obs_best_split(struct walk *walk, const struct observers *obs, uint32_t j,

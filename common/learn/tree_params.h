@@ -24,6 +24,10 @@ struct tebst_params {
     uint64_t digits;
 };
 
+struct qo_params {
+    double radius;
+};
+
 struct gaussian_params {
     uint64_t n_splits;
 };

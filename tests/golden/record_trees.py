@@ -24,6 +24,10 @@ ROWS = 2000
 EBST = {"splitter": "ebst_splitter"}
 
 
+def qo(radius):
+    return tree.splitter.QOSplitter(radius)
+
+
 def ebst():
     return tree.splitter.EBSTSplitter()
 
@@ -64,6 +68,26 @@ REGRESSORS = {
                          "leaf_model": {"linear_regression": {"l2": 0.01}}}}],
         lambda: scaled(hatr(splitter=ebst(), seed=6, grace_period=50, delta=0.01, leaf_prediction="mean",
                             leaf_model=linear(l2=0.01))),
+        False,
+    ),
+    "trees-qo": (
+        [SCALER, {HTR: {"splitter": "qo_splitter", "grace_period": 50, "delta": 0.01, "tau": 0.1}}],
+        lambda: scaled(htr(splitter=qo(0.25), grace_period=50, delta=0.01, tau=0.1)),
+        True,
+    ),
+    "trees-qo-nominal": (
+        [{HTR: {"splitter": {"qo_splitter": {"radius": 0.1}}, "grace_period": 60, "delta": 0.05, "tau": 0.1,
+                "leaf_prediction": "mean", "binary_split": True}}],
+        lambda: htr(splitter=qo(0.1), grace_period=60, delta=0.05, tau=0.1, leaf_prediction="mean",
+                    binary_split=True, nominal_attributes=NOMINAL),
+        True,
+        "categories",
+    ),
+    "trees-qo-adaptive": (
+        [SCALER, {HATR: {"splitter": {"qo_splitter": {"radius": 0.05}}, "seed": 9, "grace_period": 50, "delta": 0.1,
+                         "drift_detector": {"adwin": {"delta": 0.3}}}}],
+        lambda: scaled(hatr(splitter=qo(0.05), seed=9, grace_period=50, delta=0.1,
+                            drift_detector=drift.ADWIN(delta=0.3))),
         False,
     ),
 }

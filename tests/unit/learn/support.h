@@ -139,6 +139,11 @@ static const char *const support_pipelines[] = {
     "[{\"hoeffding_tree_regressor\": {\"grace_period\": 30, \"delta\": 0.1, \"max_depth\": 3}}]",
     "[{\"hoeffding_tree_regressor\": {\"grace_period\": 40, \"leaf_prediction\": \"mean\"}}]",
     "[{\"hoeffding_tree_regressor\": {\"leaf_model\": \"mean\", \"grace_period\": 25}}]",
+    "[{\"hoeffding_tree_regressor\": {\"splitter\": {\"qo_splitter\": {\"radius\": 0.5}}, "
+    "\"remove_poor_attrs\": true, \"grace_period\": 20, \"delta\": 0.3}}]",
+    "[{\"hoeffding_adaptive_tree_regressor\": {\"splitter\": \"qo_splitter\", \"grace_period\": "
+    "30, "
+    "\"delta\": 0.1, \"tau\": 0.2}}]",
     "[{\"hoeffding_tree_regressor\": {\"remove_poor_attrs\": true, \"grace_period\": 20, "
     "\"delta\": 0.5}}]",
     "[{\"hoeffding_tree_regressor\": {\"splitter\": \"ebst_splitter\", \"grace_period\": 30, "
