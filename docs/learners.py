@@ -78,6 +78,9 @@ deactivates the leaves that are least likely to be split, which `deactivated_lea
 does not count, and `max_features` goes by how many features the first row has; here a row without any is passed over for
 that. River takes 1 for one feature and 1.0 for all; here 1 is all. """
 
+BAGGING = """A member is one class and no pipeline: scalers go before the ensemble, and all members share them. Members that draw at
+random all have the seed of `model`, as the clones of River's have. `max_model_bytes` is shared out equally. """
+
 # What differs from River beyond what a class and its parameters say of themselves.
 NOTES = {
     "arf_regressor": ARF + "The weighted mean is River's, which divides by the number of trees once more, and so is much too small: "
@@ -86,6 +89,20 @@ NOTES = {
     "amf_regressor": AMF + "After errors above 1e154 River's answers can be NaN, and ours stay numbers. Both have none before "
     "the first label, and such a row is not scored.",
     "amf_classifier": AMF + "`dirichlet` is above 0: with 0, River's answers are NaN.",
+    "bagging_regressor": BAGGING,
+    "bagging_classifier": BAGGING,
+    "adwin_bagging_classifier": BAGGING + "River's text says that the worst member is replaced when one gets worse; its code, and "
+    "so this class, watches how often members are right: when one gets better, the best one is replaced. "
+    "leveraging_bagging_classifier watches errors.",
+    "leveraging_bagging_classifier": BAGGING + "River 0.26.1 stops with an error for the methods `me` and `half`, because they "
+    "ask random.Random for NumPy's rand() and randint(2): here they draw random() and randrange(2) in their places, and are held "
+    "to River's code with just these two methods added.",
+    "calibrated_classifier": "Before the classifier learns a row, the log-odds of its own answer (within those of 1e-6 and "
+    "1 - 1e-6) and the label go into the window, once it has learned both labels. The sigmoid over them is fitted with Platt's "
+    "smoothed labels when the window has `min_labels` of each kind, and after each `refit_every` labels from then on, by at most "
+    "10 steps of Newton's method from where it was. Weights of rows (`class_weight`) teach the classifier alone: the "
+    "probabilities are those of the labels as they come. Where one label is rare, a larger window is better. What it does for the "
+    "log loss: [evaluate.md](evaluate.md).",
 }
 
 TABLE = "## Against River"

@@ -7,10 +7,10 @@
 #include "base/mem.h"
 
 #define LEAST_P       1e-6
-#define RIDGE         1e-12 /* added to the diagonal, so that there is an inverse */
-#define LEAST_STEP    1e-10
-#define LEAST_DECLINE 1e-4 /* of what the gradient promises */
-#define FLAT          1e-7 /* the gradient a sample at which a fit is done */
+#define RIDGE         1e-6  /* added to the diagonal: equal scores say nothing of slope by itself */
+#define HALVED_MOST   40    /* a step, at most */
+#define LEAST_DECLINE 1e-4  /* of what the gradient promises */
+#define NEAR          1e-10 /* of the least loss, a sample: there a fit is done */
 
 /* The window */
 
@@ -151,16 +151,17 @@ static double loss_of(const struct platt *fit, const struct platt_window *w, str
     return sum;
 }
 
-/* The gradient of the loss, and the direction in which Newton's method goes. */
+/* Where Newton's method goes, in slope and intercept. */
 struct newton {
-    double gradient[2]; /* by slope, by intercept */
     double direction[2];
+    double slope; /* of the loss in that direction: below 0 by twice what is left to gain, or so */
 };
 
 static struct newton newton_at(const struct platt *fit, const struct platt_window *w,
                                struct targets t)
 {
-    struct newton at = {{0, 0}, {0, 0}};
+    struct newton at;
+    double gradient[2] = {0, 0};
     double ss = RIDGE;
     double si = 0;
     double ii = RIDGE;
@@ -174,12 +175,13 @@ static struct newton newton_at(const struct platt *fit, const struct platt_windo
         ss += v * s->score * s->score;
         si += v * s->score;
         ii += v;
-        at.gradient[0] += d * s->score;
-        at.gradient[1] += d;
+        gradient[0] += d * s->score;
+        gradient[1] += d;
     }
     double determinant = ss * ii - si * si;
-    at.direction[0] = -(ii * at.gradient[0] - si * at.gradient[1]) / determinant;
-    at.direction[1] = -(ss * at.gradient[1] - si * at.gradient[0]) / determinant;
+    at.direction[0] = -(ii * gradient[0] - si * gradient[1]) / determinant;
+    at.direction[1] = -(ss * gradient[1] - si * gradient[0]) / determinant;
+    at.slope = gradient[0] * at.direction[0] + gradient[1] * at.direction[1];
     return at;
 }
 
@@ -187,14 +189,14 @@ static struct newton newton_at(const struct platt *fit, const struct platt_windo
 static bool step(struct platt *fit, double *loss, const struct newton *at,
                  const struct platt_window *w, struct targets t)
 {
-    double promised = at->gradient[0] * at->direction[0] + at->gradient[1] * at->direction[1];
+    double far = 1;
 
-    for (double far = 1; far >= LEAST_STEP; far /= 2) {
+    for (int halved = 0; halved < HALVED_MOST; halved++, far /= 2) {
         struct platt next = {fit->slope + far * at->direction[0],
                              fit->intercept + far * at->direction[1]};
         double found = loss_of(&next, w, t);
 
-        if (found < *loss + LEAST_DECLINE * far * promised) {
+        if (found < *loss + LEAST_DECLINE * far * at->slope) {
             *fit = next;
             *loss = found;
             return true;
@@ -207,14 +209,11 @@ void platt_fit(struct platt *fit, const struct platt_window *w)
 {
     struct targets t = targets_of(w);
     double loss = loss_of(fit, w, t);
-    double flat = FLAT * (double)w->n;
 
     for (int i = 0; i < PLATT_STEPS; i++) {
         struct newton at = newton_at(fit, w, t);
 
-        if (fabs(at.gradient[0]) < flat && fabs(at.gradient[1]) < flat)
-            return;
-        if (!step(fit, &loss, &at, w, t))
+        if (!(-at.slope > NEAR * (double)w->n) || !step(fit, &loss, &at, w, t))
             return;
     }
 }
