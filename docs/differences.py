@@ -14,7 +14,6 @@ SIGNATURES = ROOT / "tests" / "golden" / "signatures.json"
 REASONS = pathlib.Path(__file__).with_name("differences.json")
 PATH = re.compile(r"(?:[a-z_]+\.)+[A-Z]\w*")
 REQUIRED = "required"
-METRICS = "metrics."
 EMPTY = ([], {}, "")
 NO_DEFAULT = "River has no default"
 
@@ -27,9 +26,13 @@ def signature(c, recorded):
     return {name: default for path in reversed(paths) for name, default in recorded[path].items()}
 
 
+def snake(name):
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
+
+
 def is_same(ours, theirs, classes):
-    if isinstance(theirs, dict) and theirs["class"].startswith(METRICS):  # ours has its name, in small letters
-        return ours == theirs["class"].removeprefix(METRICS).lower()
+    if isinstance(theirs, dict) and theirs["class"].startswith("metrics."):  # a choice of ours
+        return ours == snake(theirs["class"].partition(".")[2])
     if isinstance(theirs, dict):
         name, given = (ours, {}) if isinstance(ours, str) else next(iter(ours.items()))
         followed = {c["river"] for c in classes if c["name"] == name}
@@ -77,8 +80,11 @@ def lines(classes):
     recorded = json.loads(SIGNATURES.read_text())["classes"]
     known, wrong, out = reasons(), [], {}
     for c in classes:
+        if not c["river"]:
+            continue
         theirs = signature(c, recorded)
         if theirs is None:
+            wrong.append(f"{c['name']}: {c['river']} is not in signatures.json: run tests/golden/record_signatures.py with River")
             continue
         key = key_of(c, classes)
         given = known.pop(key, {})

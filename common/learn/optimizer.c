@@ -277,7 +277,7 @@ const struct learn_class momentum_class = {
 const struct learn_class nesterov_momentum_class = {
     .name = "nesterov_momentum",
     .river = "optim.NesterovMomentum",
-    .help = "The same, with the gradient where that part leads to.",
+    .help = "Momentum, with the gradient taken where the kept part leads to.",
     .kind = LEARN_OPTIMIZER,
     PARAMS(momentum_params, momentum_params),
 };

@@ -45,16 +45,17 @@ def default_of(value):
     if isinstance(value, optim.schedulers.Constant):
         return value.learning_rate
     if isinstance(value, base.Base):
-        own = parameters(type(value))
+        own, one = parameters(type(value)), made(type(value))
         given = {name: default_of(getattr(value, name)) for name in own if hasattr(value, name)}
         return {"class": path_of(type(value)),
-                "parameters": {name: v for name, v in given.items() if v != own[name] and own[name] != REQUIRED}}
+                "parameters": {name: v for name, v in given.items()
+                               if v != own[name] and (one is None or v != default_of(getattr(one, name)))}}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return repr(value)
 
 
-def made(cls, signature):
+def made(cls):
     """One with every default, or None where something has to be given."""
     try:
         with warnings.catch_warnings():
@@ -67,10 +68,9 @@ def made(cls, signature):
 def parameters(cls):
     if cls.__init__ is object.__init__:
         return {}
-    signature = inspect.signature(cls.__init__)
-    one = made(cls, signature)
+    one = made(cls)
     out = {}
-    for name, p in list(signature.parameters.items())[1:]:
+    for name, p in list(inspect.signature(cls.__init__).parameters.items())[1:]:
         if name in ("args", "kwargs"):
             continue
         if p.kind is inspect.Parameter.VAR_POSITIONAL or p.default is inspect.Parameter.empty:
