@@ -81,6 +81,13 @@ that. River takes 1 for one feature and 1.0 for all; here 1 is all. """
 BAGGING = """A member is one class and no pipeline: scalers go before the ensemble, and all members share them. Members that draw at
 random all have the seed of `model`, as the clones of River's have. `max_model_bytes` is shared out equally. """
 
+SRP = """A member is one class and no pipeline: scalers go before the ensemble. The features that members share out are those of
+the model; River's are those that the first sample happens to have. As in River, a member that is replaced draws among the
+features of the sample at hand, as many as it had; when that has none, here among all. As in River, weights of samples do not
+count. Members and their successors, drift detectors included, have an equal share of `max_model_bytes` each; where
+that is too little even for what does not grow, successors are dropped and detectors begin anew, which `dropped` in the model's
+state counts. """
+
 # What differs from River beyond what a class and its parameters say of themselves.
 NOTES = {
     "arf_regressor": ARF + "The weighted mean is River's, which divides by the number of trees once more, and so is much too small: "
@@ -97,6 +104,10 @@ NOTES = {
     "leveraging_bagging_classifier": BAGGING + "River 0.26.1 stops with an error for the methods `me` and `half`, because they "
     "ask random.Random for NumPy's rand() and randint(2): here they draw random() and randrange(2) in their places, and are held "
     "to River's code with just these two methods added.",
+    "srp_regressor": SRP.rstrip(),
+    "srp_classifier": SRP.rstrip(),
+    "softmax_regression": "River's learns any number of labels, and so every classifier here two: the task's positive one, "
+    "and the other. More would need a probability for each label wherever there is one now; there is no such kind of task.",
     "calibrated_classifier": "Before the classifier learns a row, the log-odds of its own answer (within those of 1e-6 and "
     "1 - 1e-6) and the label go into the window, once it has learned both labels. The sigmoid over them is fitted with Platt's "
     "smoothed labels when the window has `min_labels` of each kind, and after each `refit_every` labels from then on, by at most "

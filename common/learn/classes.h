@@ -56,6 +56,9 @@ extern const struct learn_class linear_regression_class;
 /* logistic_regression.c */
 extern const struct learn_class logistic_regression_class;
 
+/* softmax_regression.c */
+extern const struct learn_class softmax_regression_class;
+
 /* passive_aggressive.c */
 extern const struct learn_class pa_regressor_class;
 extern const struct learn_class pa_classifier_class;
@@ -140,6 +143,7 @@ extern const struct learn_class quantile_class;
 extern const struct learn_class epsilon_insensitive_hinge_class;
 extern const struct learn_class log_class;
 extern const struct learn_class hinge_class;
+extern const struct learn_class cross_entropy_class;
 
 /* adwin.c */
 extern const struct learn_class adwin_class;

@@ -21,6 +21,8 @@
  *     pa_regressor              value; 0 when it is missing.
  *     logistic_regression,      the same, of the log-odds.
  *     pa_classifier
+ *     softmax_regression        of the log-odds; base: 0. A feature: the difference of its weights
+ *                               times its scaled value.
  *     hoeffding_tree_regressor  base: the root's mean. A branch: the mean of the node that
  *                               it leads to less the mean before, booked on the feature that
  *                               it asks for. Where the leaf answers with its model, the

@@ -25,7 +25,7 @@ static const char *regression_check(const void *p)
 {
     const struct linear_params *params = p;
 
-    if (loss_is_binary(params->loss))
+    if (loss_is_binary(params->loss) || loss_is_of_labels(params->loss))
         return "loss is one for classifiers: write squared, absolute, huber, quantile or "
                "epsilon_insensitive_hinge";
     return linear_check(params);

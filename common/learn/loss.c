@@ -14,9 +14,16 @@ struct loss_params {
 /* Where the exponential of log's margin is as good as 0 or infinite, for River. */
 #define FAR 18.0
 
+#define CERTAIN 1e-15 /* cross_entropy: probabilities are kept so far from 0 and 1 */
+
 bool loss_is_binary(const struct component *component)
 {
     return component->class == &log_class || component->class == &hinge_class;
+}
+
+bool loss_is_of_labels(const struct component *component)
+{
+    return component->class == &cross_entropy_class;
 }
 
 struct loss loss_of(const struct component *component)
@@ -32,6 +39,7 @@ struct loss loss_of(const struct component *component)
         {&epsilon_insensitive_hinge_class, LOSS_EPSILON_INSENSITIVE_HINGE},
         {&log_class, LOSS_LOG},
         {&hinge_class, LOSS_HINGE},
+        {&cross_entropy_class, LOSS_CROSS_ENTROPY},
     };
     const struct loss_params *params = component->params;
     struct loss loss = {.kind = LOSS_SQUARED};
@@ -69,6 +77,15 @@ static double log_gradient(const struct loss *loss, double y, double p)
     return weight * -t / (exp(z) + 1.0);
 }
 
+double loss_of_label(const struct loss *loss, int label, double p, bool is_true)
+{
+    if (p < CERTAIN)
+        p = CERTAIN;
+    if (p > 1 - CERTAIN)
+        p = 1 - CERTAIN;
+    return (label ? loss->a : loss->b) * (p - is_true);
+}
+
 static double huber_gradient(const struct loss *loss, double r)
 {
     if (fabs(r) <= loss->a)
@@ -99,6 +116,7 @@ double loss_slope(const struct loss *loss, double y, double p)
     case LOSS_LOG:
         return log_gradient(loss, y, p);
     case LOSS_HINGE:
+    case LOSS_CROSS_ENTROPY: /* never asked for one */
         break;
     }
 
@@ -174,4 +192,15 @@ static const struct learn_param hinge_params[] = {
 const struct learn_class hinge_class = {
     LOSS("hinge", "optim.losses.Hinge", "The hinge loss, for classifiers."),
     PARAMS(hinge_params),
+};
+
+static const struct learn_param cross_entropy_params[] = {
+    {A("weight_pos"), .fallback = 1, .max = 1e6, .help = "River's class_weight of label 1."},
+    {B("weight_neg"), .fallback = 1, .max = 1e6, .help = "Of label 0."},
+};
+
+const struct learn_class cross_entropy_class = {
+    LOSS("cross_entropy", "optim.losses.CrossEntropy",
+         "The logarithmic loss over labels that have a score each, for softmax_regression."),
+    PARAMS(cross_entropy_params),
 };

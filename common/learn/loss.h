@@ -13,6 +13,8 @@
  *                                 River maps labels from {0, 1} to {-1, 1}, whatever they are
  *     log                         -t w / (exp(p t) + 1), where t is 1 or -1 and w the side's weight
  *     hinge                       -t where p t is not above the threshold, else 0
+ *
+ * cross_entropy is of several labels at once, each with its probability p: loss_of_label().
  */
 #ifndef OXBOW_LEARN_LOSS_H
 #define OXBOW_LEARN_LOSS_H
@@ -30,6 +32,7 @@ enum loss_kind {
     LOSS_EPSILON_INSENSITIVE_HINGE,
     LOSS_LOG,
     LOSS_HINGE,
+    LOSS_CROSS_ENTROPY,
 };
 
 /* Plain values: copied with what holds it. */
@@ -44,6 +47,12 @@ struct loss loss_of(const struct component *component);
 
 /* Of log and hinge: for classifiers. */
 bool loss_is_binary(const struct component *component);
+
+/* Of cross_entropy: there is no gradient by a raw prediction. */
+bool loss_is_of_labels(const struct component *component);
+
+/* The gradient of cross_entropy by the score of `label`, which has probability p. */
+double loss_of_label(const struct loss *loss, int label, double p, bool is_true);
 
 double loss_slope(const struct loss *loss, double y, double p); /* the gradient, of any kind */
 

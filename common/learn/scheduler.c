@@ -112,6 +112,16 @@ const struct learn_class inverse_scaling_class = {
     .params_size = sizeof(struct inverse_params),
 };
 
+static const char *optimal_check(const void *p)
+{
+    const struct optimal_params *params = p;
+
+    return loss_is_of_labels(params->loss)
+               ? "loss: write another one; cross_entropy has a gradient "
+                 "for each label"
+               : NULL;
+}
+
 static const struct learn_param optimal_params[] = {
     {.name = "loss",
      .type = PARAM_CLASS,
@@ -136,4 +146,5 @@ const struct learn_class optimal_class = {
     .params = optimal_params,
     .n_params = sizeof(optimal_params) / sizeof(optimal_params[0]),
     .params_size = sizeof(struct optimal_params),
+    .check = optimal_check,
 };

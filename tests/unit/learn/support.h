@@ -206,6 +206,8 @@ static const char *const support_pipelines[] = {
     "[{\"arf_classifier\": {\"n_models\": 4, \"grace_period\": 30, \"max_features\": 1, "
     "\"metric\": \"mcc\", \"drift_detector\": {\"ddm\": {\"drift_threshold\": 1}}, "
     "\"warning_detector\": \"no_drift\"}}]",
+    "[\"standard_scaler\", {\"softmax_regression\": {\"optimizer\": \"adam\", \"l2\": 0.1}}]",
+    "[\"standard_scaler\", {\"softmax_regression\": {\"optimizer\": \"nesterov_momentum\"}}]",
 };
 
 #define SUPPORT_PIPELINES (sizeof(support_pipelines) / sizeof(support_pipelines[0]))
