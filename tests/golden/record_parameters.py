@@ -3,14 +3,15 @@
 
     python tests/golden/record_parameters.py        (with River 0.26.1; after record.py, whose stream it replays)
 
-Writes parameters.json and parameters.bin.gz beside itself, as record_families.py does.
+Writes parameters.json and parameters.bin.gz beside itself, as record_families.py does, and parameters_coming.*: over
+the stream with features that come and go, under the names of the other.
 """
 
 import math
 
 from river import base, compose, dummy, linear_model, neighbors, optim, preprocessing, stats
 
-from record import NAMES
+from record import NAMES, categories
 from record_families import LIN, LOG, SCALER, Declared, record_all, scaled
 
 CATEGORY = NAMES[0]
@@ -91,7 +92,7 @@ def category_traces():
         one_hot = compose.FuncTransformer(
             lambda x: {CATEGORY: x[CATEGORY]} if CATEGORY in x else {}) | preprocessing.OneHotEncoder()
         rest = compose.FuncTransformer(lambda x: {k: v for k, v in x.items() if k != CATEGORY})
-        return compose.Pipeline(Declared(), texts, imputer, Known(), one_hot + rest, model)
+        return compose.Pipeline(Declared(), texts, imputer, Known(), one_hot + rest, preprocessing.StandardScaler(), model)
 
     for name, described, statistic in (
             ("mode", "mode", stats.Mode()), ("mode 2", {"mode": {"k": 2}}, stats.Mode(2)),
@@ -99,8 +100,8 @@ def category_traces():
         model, theirs = logistic(l2=0.001)
         imputer = preprocessing.StatImputer((CATEGORY, statistic), (OTHERS[1], stats.Mean()))
         yield (f"imputer of categories {name}",
-               [{"stat_imputer": {"imputers": {CATEGORY: described, OTHERS[1]: "mean"}}}, "one_hot_encoder", model],
-               split(imputer, theirs), False)
+               [{"stat_imputer": {"imputers": {CATEGORY: described, OTHERS[1]: "mean"}}}, "one_hot_encoder", SCALER,
+                model], split(imputer, theirs), False)
 
 
 def one_hot_traces():
@@ -111,8 +112,8 @@ def one_hot_traces():
             | preprocessing.OneHotEncoder(categories={CATEGORY: set(given)}, **more)
         rest = compose.FuncTransformer(lambda x: {k: v for k, v in x.items() if k != CATEGORY})
         yield (f"one_hot categories {name}".strip(),
-               [{"one_hot_encoder": {"categories": {CATEGORY: given}, **more}}, model],
-               (one_hot + rest) | theirs, False)
+               [{"one_hot_encoder": {"categories": {CATEGORY: given}, **more}}, SCALER, model],
+               (one_hot + rest) | preprocessing.StandardScaler() | theirs, False)
 
 
 def hasher_traces():
@@ -191,5 +192,32 @@ FAMILIES = {"neighbours": neighbour_traces, "baselines": baseline_traces,
             "categories: hasher": hasher_traces, "categories: texts": one_hot_traces,
             "windows": window_traces, "linear": linear_traces}
 
+def coming_traces():
+    """Over the stream of record.py whose fifth feature goes and whose last one comes."""
+    gone, comes = NAMES[4:]
+    for name, described, make in (("mean", "mean", stats.Mean), ("median", "quantile", stats.Quantile),
+                                  ("mode", "mode", stats.Mode), ("shift", "shift", stats.Shift)):
+        model, theirs = logistic()
+        yield (f"imputer {name}", [{"stat_imputer": {"imputers": {gone: described, comes: described}}}, SCALER, model],
+               compose.Pipeline(Declared(), preprocessing.StatImputer((gone, make()), (comes, make())), Known(),
+                                preprocessing.StandardScaler(), theirs), False)
+    model, theirs = logistic()
+    yield ("min_max_scaler", [{"min_max_scaler": {"window_size": 50}}, model],
+           Seen(preprocessing.MinMaxScaler(50), lambda s: s.min) | theirs, False)
+    model, theirs = logistic()
+    yield "max_abs_scaler", [{"max_abs_scaler": {"window_size": 50}}, model], preprocessing.MaxAbsScaler(50) | theirs, False
+    model, theirs = logistic()
+    yield "standard_scaler", [{SCALER: {"window_size": 50}}, model], Real(True, 50) | theirs, False
+    yield ("normal", [SCALER, {LOG: {"initializer": {"normal": {"seed": 5}}, "optimizer": "nesterov_momentum"}}],
+           scaled(linear_model.LogisticRegression(initializer=optim.initializers.Normal(seed=5),
+                                                  optimizer=optim.NesterovMomentum())), True)
+    yield ("softmax", [SCALER, {"knn_classifier": {"softmax": True}}], scaled(neighbors.KNNClassifier(
+        engine=neighbors.LazySearch(window_size=1000), softmax=True)), False)
+
+
+COMING = {"coming": coming_traces, "categories: imputers": category_traces, "categories: hasher": hasher_traces,
+          "categories: texts": one_hot_traces}
+
 if __name__ == "__main__":
     record_all(FAMILIES, "parameters")
+    record_all(COMING, "parameters_coming", source=categories, names=NAMES)

@@ -51,13 +51,23 @@ static void test_one_hot(void **state)
     golden_family_of("parameters", "categories: texts", 2);
 }
 
+/* The same over a stream with categories that are new half-way, and features that come and go. */
+static void test_coming(void **state)
+{
+    (void)state;
+    golden_family_of("parameters_coming", "coming", 9);
+    golden_family_of("parameters_coming", "categories: imputers", 4);
+    golden_family_of("parameters_coming", "categories: hasher", 3);
+    golden_family_of("parameters_coming", "categories: texts", 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_neighbours), cmocka_unit_test(test_baselines),
         cmocka_unit_test(test_imputers),   cmocka_unit_test(test_hasher),
         cmocka_unit_test(test_windows),    cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_one_hot),
+        cmocka_unit_test(test_one_hot),    cmocka_unit_test(test_coming),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
