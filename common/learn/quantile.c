@@ -98,6 +98,9 @@ static void adjust(double *height, double *position, const double *desired)
         next = parabola(height, position, i, d);
         if (!(height[i - 1] < next && next < height[i + 1]))
             next = height[i] + d * (height[towards] - height[i]) / (position[towards] - n);
+        /* At an overflow the marker stays, where River's would never come back. */
+        if (!isfinite(next))
+            continue;
         height[i] = next;
         position[i] = n + d;
     }

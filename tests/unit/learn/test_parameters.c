@@ -61,13 +61,43 @@ static void test_coming(void **state)
     golden_family_of("parameters_coming", "categories: texts", 2);
 }
 
+/* Labels whose differences overflow, and equal ones, leave a baseline with a number. */
+static void test_monstrous_labels(void **state)
+{
+    static const char *const statistics[] = {"\"ew_mean\"", "\"min\"",      "\"max\"",
+                                             "\"mode\"",    "\"quantile\"", "\"shift\""};
+    static const double labels[] = {1e308, -1e308, 0, 1.7e308, -1.7e308, 5e-324, 3, 3};
+    struct schema *schema = golden_schema(1);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(statistics) / sizeof(statistics[0]); i++) {
+        char pipeline[128];
+
+        snprintf(pipeline, sizeof(pipeline), "[{\"statistic_regressor\": {\"statistic\": %s}}]",
+                 statistics[i]);
+        struct model *m = model_new(pipeline, schema, NULL);
+
+        assert_non_null(m);
+        for (size_t k = 0; k < 3000; k++) {
+            size_t at = k * 5 + k / 7;
+
+            at = k < 1000 ? 3 + (k % 3 > 0) : k < 2000 ? at % 8 : 6;
+            model_learn_one(m, &(double){1}, labels[at], 1);
+            assert_true(isfinite(model_predict_one(m, &(double){1})));
+        }
+        model_free(m);
+    }
+    schema_free(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_neighbours), cmocka_unit_test(test_baselines),
-        cmocka_unit_test(test_imputers),   cmocka_unit_test(test_hasher),
-        cmocka_unit_test(test_windows),    cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_one_hot),    cmocka_unit_test(test_coming),
+        cmocka_unit_test(test_neighbours),       cmocka_unit_test(test_baselines),
+        cmocka_unit_test(test_imputers),         cmocka_unit_test(test_hasher),
+        cmocka_unit_test(test_windows),          cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_one_hot),          cmocka_unit_test(test_coming),
+        cmocka_unit_test(test_monstrous_labels),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
