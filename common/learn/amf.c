@@ -70,6 +70,7 @@ void amf_learn(struct learner *lrn, const double *x, double y, double weight)
     (void)weight; /* as in River */
     if (amf->rules.classifies)
         amf->rules.seen[y == 1] = true;
+    mondrian_fetch(amf->trees, amf->n_trees, &amf->rules, x);
     for (size_t i = 0; i < amf->n_trees; i++)
         mondrian_learn(&amf->trees[i], &amf->rules, x, y);
 }

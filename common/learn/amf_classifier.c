@@ -18,14 +18,16 @@
 static double predict(const struct learner *lrn, const double *x)
 {
     const struct amf *amf = (const struct amf *)lrn;
+    uint32_t leaves[LEARN_MAX_MEMBERS];
     double sums[2] = {0, 0};
 
     if (!amf_has_learned(amf))
         return (double)NAN;
+    mondrian_find(amf->trees, amf->n_trees, x, leaves);
     for (size_t i = 0; i < amf->n_trees; i++) {
         double scores[2];
 
-        mondrian_scores(&amf->trees[i], &amf->rules, x, scores);
+        mondrian_scores(&amf->trees[i], &amf->rules, leaves[i], scores);
         sums[0] += scores[0] / (double)amf->n_trees;
         sums[1] += scores[1] / (double)amf->n_trees;
     }

@@ -12,12 +12,14 @@
 static double predict(const struct learner *lrn, const double *x)
 {
     const struct amf *amf = (const struct amf *)lrn;
+    uint32_t leaves[LEARN_MAX_MEMBERS];
     double sum = 0;
 
     if (!amf_has_learned(amf))
         return (double)NAN;
+    mondrian_find(amf->trees, amf->n_trees, x, leaves);
     for (size_t i = 0; i < amf->n_trees; i++)
-        sum += mondrian_predict(&amf->trees[i], &amf->rules, x);
+        sum += mondrian_predict(&amf->trees[i], &amf->rules, leaves[i]);
     return sum / (double)amf->n_trees;
 }
 

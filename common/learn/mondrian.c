@@ -14,6 +14,8 @@
  */
 #define WEIGHT_LEAST (-4e307)
 
+#define CACHE_LINE 64 /* bytes, of most processors; a guess that only speed depends on */
+
 size_t mondrian_node_bytes(size_t n_features)
 {
     return sizeof(struct mondrian_node) + 2 * n_features * sizeof(double);
@@ -96,9 +98,11 @@ void mondrian_release(struct mondrian *tree)
 /* How far x is outside of what the box has of the feature; 0 where either has nothing. */
 static double beyond(const double *box, size_t n, size_t j, double x)
 {
-    if (x < box[j])
-        return box[j] - x;
-    return x > box[n + j] ? x - box[n + j] : 0;
+    double below = box[j] - x;
+    double above = x - box[n + j];
+    double most = below > above ? below : above;
+
+    return most > 0 ? most : 0;
 }
 
 /* By how much x is outside of the box, over all features. */
@@ -114,12 +118,11 @@ static double extension(const double *box, size_t n, const double *x)
 static void extend(double *box, size_t n, const double *x)
 {
     for (size_t j = 0; j < n; j++) {
-        if (isnan(x[j]))
-            continue;
-        if (!(x[j] >= box[j]))
-            box[j] = x[j];
-        if (!(x[j] <= box[n + j]))
-            box[n + j] = x[j];
+        double least = box[j];
+        double most = box[n + j];
+
+        box[j] = x[j] < least || isnan(least) ? x[j] : least;
+        box[n + j] = x[j] > most || isnan(most) ? x[j] : most;
     }
 }
 
@@ -288,13 +291,42 @@ void mondrian_learn(struct mondrian *tree, const struct mondrian_rules *rules, c
 
 /* Predicting */
 
-static uint32_t find_leaf(const struct mondrian *tree, const double *x)
+void mondrian_find(const struct mondrian *trees, size_t n, const double *x, uint32_t *ret_leaves)
 {
-    uint32_t at = 0;
+    bool is_under_way = true;
 
-    while (!mondrian_is_leaf(&tree->nodes[at]))
-        at = mondrian_next(tree, &tree->nodes[at], x);
-    return at;
+    memset(ret_leaves, 0, n * sizeof(*ret_leaves));
+    while (is_under_way) {
+        is_under_way = false;
+        for (size_t i = 0; i < n; i++) {
+            const struct mondrian_node *node = &trees[i].nodes[ret_leaves[i]];
+
+            if (mondrian_is_leaf(node))
+                continue;
+            ret_leaves[i] = mondrian_next(&trees[i], node, x);
+            is_under_way = true;
+        }
+    }
+}
+
+void mondrian_fetch(const struct mondrian *trees, size_t n, const struct mondrian_rules *rules,
+                    const double *x)
+{
+    size_t size = 2 * rules->n_features * sizeof(double);
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t at = 0;
+
+        for (;;) {
+            const char *box = (const char *)box_of(&trees[i], rules, at);
+
+            for (size_t offset = 0; offset < size; offset += CACHE_LINE)
+                __builtin_prefetch(box + offset, 1);
+            if (mondrian_is_leaf(&trees[i].nodes[at]))
+                break;
+            at = mondrian_next(&trees[i], &trees[i].nodes[at], x);
+        }
+    }
 }
 
 /* The share of a node's own answer, against what comes from below it. */
@@ -304,9 +336,9 @@ static double share_of(const struct mondrian_node *node)
 }
 
 double mondrian_predict(const struct mondrian *tree, const struct mondrian_rules *rules,
-                        const double *x)
+                        uint32_t leaf)
 {
-    const struct mondrian_node *node = &tree->nodes[find_leaf(tree, x)];
+    const struct mondrian_node *node = &tree->nodes[leaf];
     double prediction = node->value;
 
     if (!rules->use_aggregation)
@@ -330,10 +362,10 @@ static double score_of(const struct mondrian_node *node, const struct mondrian_r
     return (label_count(node, label) + rules->dirichlet) / (node->n + smoothing(rules));
 }
 
-void mondrian_scores(const struct mondrian *tree, const struct mondrian_rules *rules,
-                     const double *x, double ret[2])
+void mondrian_scores(const struct mondrian *tree, const struct mondrian_rules *rules, uint32_t leaf,
+                     double ret[2])
 {
-    const struct mondrian_node *node = &tree->nodes[find_leaf(tree, x)];
+    const struct mondrian_node *node = &tree->nodes[leaf];
     double total;
 
     ret[0] = score_of(node, rules, 0);

@@ -77,13 +77,23 @@ void mondrian_release(struct mondrian *tree);
 void mondrian_learn(struct mondrian *tree, const struct mondrian_rules *rules, const double *x,
                     double y);
 
-/* The mean label that it expects. */
+/*
+ * The leaf of each of `n` trees that x comes to. All trees are gone down side by side, so that
+ * their nodes, which are all over the memory, come from there at the same time.
+ */
+void mondrian_find(const struct mondrian *trees, size_t n, const double *x, uint32_t *ret_leaves);
+
+/* Likewise fetches the boxes that n times mondrian_learn() of x will ask for; changes nothing. */
+void mondrian_fetch(const struct mondrian *trees, size_t n, const struct mondrian_rules *rules,
+                    const double *x);
+
+/* The mean label that it expects of what comes to this leaf. */
 double mondrian_predict(const struct mondrian *tree, const struct mondrian_rules *rules,
-                        const double *x);
+                        uint32_t leaf);
 
 /* Of a classifier: the probability of each label into ret, 0 of one that was never seen. */
-void mondrian_scores(const struct mondrian *tree, const struct mondrian_rules *rules,
-                     const double *x, double ret[2]);
+void mondrian_scores(const struct mondrian *tree, const struct mondrian_rules *rules, uint32_t leaf,
+                     double ret[2]);
 
 /*
  * Why it answers what it does: the root's own answer, and onto sums[j] what the splits in feature j

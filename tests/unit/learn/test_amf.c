@@ -208,9 +208,11 @@ static void test_hostile(void **state)
         for (size_t i = 0; i < 20 && !blob_failed(&in); i++) {
             const double x[] = {rng_random(&rng), i % 3 ? rng_random(&rng) : (double)NAN};
             double scores[2];
+            uint32_t leaf;
 
             mondrian_learn(&tree, &rules, x, (double)(i % 2));
-            mondrian_scores(&tree, &rules, x, scores);
+            mondrian_find(&tree, 1, x, &leaf);
+            mondrian_scores(&tree, &rules, leaf, scores);
         }
         mondrian_release(&tree);
         blob.data[at] = kept;
