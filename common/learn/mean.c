@@ -105,5 +105,6 @@ const struct learn_class mean_class = {
     .help = "The mean of all labels so far; 0 before the first.",
     .kind = LEARN_REGRESSOR,
     .fixed_size = true,
+    .weightless = true,
     .learner = &ops,
 };

@@ -236,6 +236,7 @@ const struct learn_class pa_regressor_class = {
     .help = "A linear model that takes the least step that makes up for its error.",
     .kind = LEARN_REGRESSOR,
     .fixed_size = true,
+    .weightless = true,
     .params = regressor_params,
     .n_params = sizeof(regressor_params) / sizeof(regressor_params[0]),
     .params_size = sizeof(struct pa_params),

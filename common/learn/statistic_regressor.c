@@ -141,6 +141,7 @@ const struct learn_class statistic_regressor_class = {
     .help = "A running statistic of the labels, whatever the features: a baseline.",
     .kind = LEARN_REGRESSOR,
     .fixed_size = true,
+    .weightless = true,
     .params = params,
     .n_params = sizeof(params) / sizeof(params[0]),
     .params_size = sizeof(struct statistic_params),

@@ -7,6 +7,9 @@
 #include "base/mem.h"
 #include "learn/tree_internal.h"
 
+#define MODEL_TIMES_MAX                                                                            \
+    1e6 /* that a model in a leaf learns one sample: its weight may be anything */
+
 /* Leaves */
 
 /* Of what an active leaf remembers. */
@@ -150,6 +153,20 @@ static const double *observed(const struct tree *tree, const struct leaf *leaf, 
     return buffer;
 }
 
+/* As River's LeafModel: what takes no weight learns as often as the sample weighs, rounded down. */
+static void teach_model(const struct tree *tree, struct leaf *leaf, const double *x, double y,
+                        double w)
+{
+    double times = fmin(floor(w), MODEL_TIMES_MAX);
+
+    if (!tree->params->leaf_model->class->weightless) {
+        learner_learn(leaf->model, x, y, w);
+        return;
+    }
+    for (double k = 0; k < times; k++)
+        learner_learn(leaf->model, x, y, 1);
+}
+
 void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w)
 {
     const struct tree_params *params = tree->params;
@@ -178,7 +195,7 @@ void leaf_learn(struct tree *tree, struct leaf *leaf, const double *x, double y,
         tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
     }
     if (leaf->model)
-        learner_learn(leaf->model, seen, y, w);
+        teach_model(tree, leaf, seen, y, w);
 }
 
 bool leaf_answers_mean(const struct leaf *leaf)

@@ -13,7 +13,7 @@ import pathlib
 import platform
 
 import river
-from river import drift, tree
+from river import drift, dummy, linear_model, stats, tree
 
 import record
 from record import HATC, HATR, HTC, HTR, NOMINAL, SCALER, hatc, hatr, htc, htr, linear, scaled
@@ -69,6 +69,20 @@ REGRESSORS = {
         lambda: scaled(hatr(splitter=ebst(), seed=6, grace_period=50, delta=0.01, leaf_prediction="mean",
                             leaf_model=linear(l2=0.01))),
         False,
+    ),
+    # Models that take no weight learn a sample as often as it weighs, rounded down.
+    "trees-leaf-pa": (
+        [SCALER, {HTR: {"leaf_model": "pa_regressor", "leaf_prediction": "model", "grace_period": 60, "delta": 0.01}}],
+        lambda: scaled(htr(leaf_model=linear_model.PARegressor(), leaf_prediction="model", grace_period=60,
+                           delta=0.01)),
+        True,
+    ),
+    "trees-leaf-mean": (
+        [SCALER, {HATR: {"leaf_model": {"statistic_regressor": {"statistic": "mean"}}, "leaf_prediction": "model",
+                         "seed": 2, "grace_period": 60, "delta": 0.01}}],
+        lambda: scaled(hatr(leaf_model=dummy.StatisticRegressor(stats.Mean()), leaf_prediction="model", seed=2,
+                            grace_period=60, delta=0.01)),
+        True,
     ),
     "trees-qo": (
         [SCALER, {HTR: {"splitter": "qo_splitter", "grace_period": 50, "delta": 0.01, "tau": 0.1}}],
