@@ -116,6 +116,7 @@ ROWS = [
     (logistic_by("sgd", lr=0.1), river_logistic_by(lambda: optim.SGD(0.1)),
      {"phishing": {"accuracy": 0.8896, "f1": 0.8785}}),
     (logistic_by("momentum"), river_logistic_by(optim.Momentum), {"phishing": {"f1": 0.8409}}),
+    (logistic_by("nesterov_momentum"), river_logistic_by(optim.NesterovMomentum), {"phishing": {"f1": 0.8422}}),
     (logistic_by("ada_grad"), river_logistic_by(optim.AdaGrad), {"phishing": {"f1": 0.8801}}),
     (logistic_by("adam"), river_logistic_by(optim.Adam), {"phishing": {"f1": 0.8652}}),
     (logistic_by("rms_prop"), river_logistic_by(optim.RMSProp), {"phishing": {"f1": 0.8724}}),
