@@ -227,20 +227,25 @@ static void load_observers(struct tree *tree, struct leaf *leaf, struct blob_rea
     }
     if (n_order == 0)
         return;
+    if (tree->draw && !leaf->drawn) {
+        blob_fail(in, "a leaf has seen features, and looks at none");
+        return;
+    }
 
     obs_start(tree, &leaf->obs);
     if (leaf->votes)
-        votes_start(tree, leaf->votes);
+        votes_start(tree, leaf);
     for (uint32_t i = 0; i < n_order; i++) {
         uint32_t j = blob_read_u32(in);
 
-        if (blob_failed(in) || j >= n || obs_seen(&leaf->obs, j)) {
-            blob_fail(in, "a leaf has seen a feature that is not there, or one twice");
+        if (blob_failed(in) || j >= n || obs_seen(&leaf->obs, j) ||
+            leaf_slot(leaf, j) >= leaf_slots(tree, leaf)) {
+            blob_fail(in, "a leaf has seen a feature that it does not look at, or one twice");
             return;
         }
         obs_order(&leaf->obs, n)[leaf->obs.n_order++] = j;
         if (leaf->votes)
-            load_gauss(&leaf->votes->gauss[(size_t)2 * j], in);
+            load_gauss(&leaf->votes->gauss[2 * leaf_slot(leaf, j)], in);
         load_observer(&tree->walk, &leaf->obs, &leaf->obs.root[j], tree_has_means(tree, j), in);
     }
 }
@@ -319,7 +324,7 @@ static void save_leaf(struct walk *walk, const struct tree *tree, const struct l
 
         blob_write_u32(out, j);
         if (leaf->votes)
-            save_gauss(&leaf->votes->gauss[(size_t)2 * j], out);
+            save_gauss(&leaf->votes->gauss[2 * leaf_slot(leaf, j)], out);
         save_observer(walk, &leaf->obs, leaf->obs.root[j], tree_has_means(tree, j), out);
     }
     if (tree->params->remove_poor_attrs)
@@ -345,11 +350,11 @@ static struct leaf *load_leaf(struct tree *tree, uint32_t depth, bool active,
     if (active && tree->draw)
         load_drawn(tree, leaf, in);
     if (active) {
-        size_t before = votes_bytes(tree, leaf->votes);
+        size_t before = votes_bytes(tree, leaf);
 
         load_observers(tree, leaf, in);
         tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
-        tree->bytes += votes_bytes(tree, leaf->votes) - before;
+        tree->bytes += votes_bytes(tree, leaf) - before;
         if (tree->params->remove_poor_attrs)
             load_disabled(tree, leaf, in);
     } else {

@@ -47,16 +47,18 @@ struct votes *votes_new(void)
     return mem_zalloc(1, sizeof(struct votes));
 }
 
-size_t votes_bytes(const struct tree *tree, const struct votes *votes)
+size_t votes_bytes(const struct tree *tree, const struct leaf *leaf)
 {
+    const struct votes *votes = leaf->votes;
+
     if (!votes)
         return 0;
-    return sizeof(*votes) + (votes->gauss ? 2 * tree->base.n * sizeof(*votes->gauss) : 0);
+    return sizeof(*votes) + (votes->gauss ? 2 * leaf_slots(tree, leaf) * sizeof(*votes->gauss) : 0);
 }
 
-void votes_start(struct tree *tree, struct votes *votes)
+void votes_start(const struct tree *tree, struct leaf *leaf)
 {
-    votes->gauss = mem_zalloc(2 * tree->base.n, sizeof(*votes->gauss));
+    leaf->votes->gauss = mem_zalloc(2 * leaf_slots(tree, leaf), sizeof(*leaf->votes->gauss));
 }
 
 void votes_forget(struct votes *votes)
@@ -137,7 +139,7 @@ static bool bayes(const struct tree *tree, const struct leaf *leaf, const double
         ret[c] = votes->dist.w[c] > 0 ? log(votes->dist.w[c] / sum) : 0;
         for (uint32_t i = 0; votes->dist.w[c] > 0 && i < leaf->obs.n_order; i++) {
             uint32_t j = obs_order(&leaf->obs, tree->base.n)[i];
-            const struct gauss *gauss = &votes->gauss[2 * j + (uint32_t)c];
+            const struct gauss *gauss = &votes->gauss[2 * leaf_slot(leaf, j) + (size_t)c];
             double log_p;
 
             if (isnan(x[j]))
@@ -257,9 +259,9 @@ static void observe(struct tree *tree, struct leaf *leaf, const double *x, int c
         if (!leaf->obs.root)
             obs_start(tree, &leaf->obs);
         if (!leaf->votes->gauss)
-            votes_start(tree, leaf->votes);
+            votes_start(tree, leaf);
         obs_meet(&leaf->obs, n, j);
-        observe_class(&leaf->votes->gauss[(size_t)2 * j], class, x[j], w, !nominal);
+        observe_class(&leaf->votes->gauss[(size_t)2 * i], class, x[j], w, !nominal);
         if (nominal) {
             struct obs_node *node = obs_category(&leaf->obs, j, x[j]);
 

@@ -54,7 +54,7 @@ struct votes {
     struct dist dist;
     double mc_correct;   /* weight that the majority was right about; VOTES_ADAPTIVE */
     double nb_correct;   /* and naive Bayes */
-    struct gauss *gauss; /* n by 2: of each feature and class; NULL before the first sample */
+    struct gauss *gauss; /* leaf_slots() by 2: of each class; NULL before the first sample */
 };
 
 /* One distinct (rounded) value of a feature, in a binary search tree by value. */
@@ -291,12 +291,30 @@ static inline uint32_t leaf_feature(const struct leaf *leaf, uint32_t i)
     return leaf->drawn ? leaf->drawn[i] : i;
 }
 
+/* How many features the leaf has room for: all, or those that were drawn for it. */
+static inline size_t leaf_slots(const struct tree *tree, const struct leaf *leaf)
+{
+    return leaf->drawn ? leaf->n_drawn : tree->base.n;
+}
+
+/* Which of them feature `j` is; leaf_slots() for one that was not drawn. */
+static inline size_t leaf_slot(const struct leaf *leaf, uint32_t j)
+{
+    size_t i = 0;
+
+    if (!leaf->drawn)
+        return j;
+    while (i < leaf->n_drawn && leaf->drawn[i] != j)
+        i++;
+    return i;
+}
+
 /* tree_class.c */
 
 struct votes *votes_new(void);
-size_t votes_bytes(const struct tree *tree, const struct votes *votes); /* NULL is fine */
+size_t votes_bytes(const struct tree *tree, const struct leaf *leaf); /* 0 without votes */
 void votes_forget(struct votes *votes); /* what was observed; NULL is fine */
-void votes_start(struct tree *tree, struct votes *votes);
+void votes_start(const struct tree *tree, struct leaf *leaf);
 void votes_set(struct leaf *leaf, const struct dist *dist); /* what a new leaf begins with */
 void votes_learn(struct tree *tree, struct leaf *leaf, const double *x, double y, double w);
 double votes_predict(const struct tree *tree, const struct leaf *leaf, const double *x);

@@ -15,7 +15,7 @@
 /* Of what an active leaf remembers. */
 static size_t seen_bytes(const struct tree *tree, const struct leaf *leaf)
 {
-    return obs_bytes(&leaf->obs, tree->base.n) + votes_bytes(tree, leaf->votes) +
+    return obs_bytes(&leaf->obs, tree->base.n) + votes_bytes(tree, leaf) +
            (leaf->disabled ? tree->base.n * sizeof(*leaf->disabled) : 0);
 }
 
@@ -129,8 +129,8 @@ void leaf_disable(struct tree *tree, struct leaf *leaf, uint32_t j)
     leaf->disabled[j] = true;
     if (leaf->obs.root && obs_seen(&leaf->obs, j))
         obs_drop(&leaf->obs, tree->base.n, j);
-    if (leaf->votes && leaf->votes->gauss)
-        memset(&leaf->votes->gauss[(size_t)2 * j], 0, 2 * sizeof(*leaf->votes->gauss));
+    if (leaf->votes && leaf->votes->gauss && leaf_slot(leaf, j) < leaf_slots(tree, leaf))
+        memset(&leaf->votes->gauss[2 * leaf_slot(leaf, j)], 0, 2 * sizeof(*leaf->votes->gauss));
     tree->bytes += seen_bytes(tree, leaf);
 }
 

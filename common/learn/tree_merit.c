@@ -169,7 +169,7 @@ static void best_number(const struct tree *tree, const struct leaf *leaf, uint32
                         struct split *ret)
 {
     const struct gaussian_params *params = tree->params->splitter->params;
-    const struct gauss *gauss = &leaf->votes->gauss[(size_t)2 * j];
+    const struct gauss *gauss = &leaf->votes->gauss[2 * leaf_slot(leaf, j)];
     double least = (double)INFINITY;
     double most = -(double)INFINITY;
     double step;
@@ -232,7 +232,7 @@ static void best_category(const struct tree *tree, const struct leaf *leaf, uint
                           struct split *ret)
 {
     const struct observers *obs = &leaf->obs;
-    const struct gauss *gauss = &leaf->votes->gauss[(size_t)2 * j];
+    const struct gauss *gauss = &leaf->votes->gauss[2 * leaf_slot(leaf, j)];
     bool second_first = gauss[0].second || !gauss[0].seen;
     uint32_t n = obs_categories(obs, j);
     uint32_t *sorted = mem_alloc(((size_t)n + 1) * sizeof(*sorted));

@@ -90,7 +90,8 @@ static void check_bounded(const char *pipeline)
 static void test_bounded(void **state)
 {
     (void)state;
-    check_bounded("[{\"arf_regressor\": {\"n_models\": 5, \"splitter\": {\"tebst_splitter\": "
+    check_bounded("[{\"arf_regressor\": {\"n_models\": 5, \"remove_poor_attrs\": true, "
+                  "\"splitter\": {\"tebst_splitter\": "
                   "{\"digits\": 4}}}}]");
     check_bounded("[{\"arf_classifier\": {\"n_models\": 20, \"grace_period\": 10, \"delta\": 0.5, "
                   "\"tau\": 0.5, \"drift_detector\": {\"adwin\": {\"delta\": 1e-4}}}}]");
