@@ -9,6 +9,9 @@
  * are not counted.
  *
  * A feature that `categories` names has those places only, from the beginning on.
+ *
+ * drop_first leaves out the first in the alphabet of what would come out: of the names, such as
+ * weather_dry. So it needs the categories' texts: the features' categories have to be said.
  */
 #include <math.h>
 #include <stdio.h>
@@ -22,6 +25,7 @@
 
 struct one_hot_params {
     bool drop_zeros;
+    bool drop_first;
     uint64_t max_categories;
     struct learn_lists categories;
 };
@@ -35,12 +39,22 @@ struct places {
     double *category; /* `most`: which category has the place */
 };
 
+/* A place as it comes out. */
+struct outcome {
+    size_t at;
+    size_t feature;
+    double category;
+    const char *name; /* while they are sorted */
+};
+
 struct one_hot {
     struct preprocessor base;
     const struct one_hot_params *params; /* the component's */
     bool *is_categorical;                /* n_in */
     struct places *places;               /* of each categorical feature, in the schema's order */
     size_t n_categorical;
+    struct outcome *by_name; /* with drop_first: every place, sorted */
+    size_t n_by_name;
 };
 
 static struct preprocessor *one_hot_create(const struct component *component, size_t n_in)
@@ -62,6 +76,7 @@ static void one_hot_free(struct preprocessor *pre)
     for (size_t c = 0; c < h->n_categorical; c++)
         free(h->places[c].category);
     free(h->places);
+    free(h->by_name);
     free(h->is_categorical);
     free(h);
 }
@@ -129,6 +144,55 @@ static int check_categories(const struct learn_lists *lists, const struct schema
     return 0;
 }
 
+static int compare_outcomes(const void *a, const void *b)
+{
+    return strcmp(((const struct outcome *)a)->name, ((const struct outcome *)b)->name);
+}
+
+/* What comes out, by name. */
+static int sort_places(struct one_hot *h, const struct schema *in, const struct schema *out,
+                       struct err *err)
+{
+    size_t at = 0;
+    size_t c = 0;
+
+    h->by_name = mem_zalloc(h->base.n_out + 1, sizeof(*h->by_name));
+    for (size_t i = 0; i < h->base.n_in; i++) {
+        const struct places *p = &h->places[c];
+
+        if (!h->is_categorical[i]) {
+            at++;
+            continue;
+        }
+        if (!p->is_fixed)
+            return err_set(err, ERR_INVALID,
+                           "drop_first needs to know the texts: name those of \"%s\" in categories",
+                           schema_name(in, i));
+        for (size_t k = 0; k < p->most; k++, at++)
+            h->by_name[h->n_by_name++] = (struct outcome){
+                .at = at,
+                .feature = i,
+                .category = p->category[k],
+                .name = schema_name(out, at),
+            };
+        c++;
+    }
+    qsort(h->by_name, h->n_by_name, sizeof(*h->by_name), compare_outcomes);
+    return 0;
+}
+
+/* The first that is there is missing instead. */
+static void drop_first(const struct one_hot *h, const double *x, double *out)
+{
+    size_t first = 0;
+
+    while (h->params->drop_zeros && first < h->n_by_name &&
+           x[h->by_name[first].feature] != h->by_name[first].category)
+        first++;
+    if (first < h->n_by_name)
+        out[h->by_name[first].at] = (double)NAN;
+}
+
 static int one_hot_fit(struct preprocessor *pre, const struct schema *in, struct schema *out,
                        size_t *source, struct err *err)
 {
@@ -142,6 +206,8 @@ static int one_hot_fit(struct preprocessor *pre, const struct schema *in, struct
         else
             code = put_feature(pre, schema_name(in, i), schema_kind(in, i), i, out, source, err);
     }
+    if (h->params->drop_first && !code)
+        code = sort_places(h, in, out, err);
     return code;
 }
 
@@ -179,6 +245,8 @@ static void one_hot_transform(const struct preprocessor *pre, const double *x, d
             out[at++] = k >= p->taken ? (double)NAN : p->category[k] == x[i] ? 1 : absent;
         c++;
     }
+    if (h->params->drop_first)
+        drop_first(h, x, out);
 }
 
 static void one_hot_save(const struct preprocessor *pre, struct buf *out)
@@ -210,7 +278,8 @@ static void one_hot_load(struct preprocessor *pre, struct blob_reader *in)
 static size_t one_hot_bytes(const struct preprocessor *pre)
 {
     const struct one_hot *h = (const struct one_hot *)pre;
-    size_t bytes = sizeof(*h) + pre->n_in * (sizeof(bool) + sizeof(struct places));
+    size_t bytes = sizeof(*h) + pre->n_in * (sizeof(bool) + sizeof(struct places)) +
+                   h->n_by_name * sizeof(struct outcome);
 
     for (size_t c = 0; c < h->n_categorical; c++)
         bytes += h->places[c].most * sizeof(double);
@@ -239,6 +308,11 @@ static const struct learn_param params[] = {
      .type = PARAM_FLAG,
      .offset = offsetof(struct one_hot_params, drop_zeros),
      .help = "A category that is not the sample's is missing, and not 0."},
+    {.name = "drop_first",
+     .type = PARAM_FLAG,
+     .offset = offsetof(struct one_hot_params, drop_first),
+     .late = true,
+     .help = "Leaves out the first in the alphabet of what comes out; categories have to be said."},
     {.name = "max_categories",
      .type = PARAM_COUNT,
      .offset = offsetof(struct one_hot_params, max_categories),

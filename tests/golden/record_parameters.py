@@ -106,7 +106,8 @@ def category_traces():
 
 def one_hot_traces():
     """Categories that are said beforehand; the category's text is its number's, as golden.h reads it."""
-    for name, given, more in (("", ["1", "2", "3"], {}), ("drop_zeros", ["1", "5", "9"], {"drop_zeros": True})):
+    for name, given, more in (("", ["1", "2", "3"], {}), ("drop_zeros", ["1", "5", "9"], {"drop_zeros": True}),
+                              ("drop_first", ["6", "2", "1", "5"], {"drop_first": True})):
         model, theirs = logistic(l2=0.001)
         one_hot = compose.FuncTransformer(lambda x: {CATEGORY: str(int(x[CATEGORY]))} if CATEGORY in x else {}) \
             | preprocessing.OneHotEncoder(categories={CATEGORY: set(given)}, **more)

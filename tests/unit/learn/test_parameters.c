@@ -48,7 +48,7 @@ static void test_linear(void **state)
 static void test_one_hot(void **state)
 {
     (void)state;
-    golden_family_of("parameters", "categories: texts", 2);
+    golden_family_of("parameters", "categories: texts", 3);
 }
 
 /* The same over a stream with categories that are new half-way, and features that come and go. */
@@ -58,7 +58,7 @@ static void test_coming(void **state)
     golden_family_of("parameters_coming", "coming", 9);
     golden_family_of("parameters_coming", "categories: imputers", 4);
     golden_family_of("parameters_coming", "categories: hasher", 3);
-    golden_family_of("parameters_coming", "categories: texts", 2);
+    golden_family_of("parameters_coming", "categories: texts", 3);
 }
 
 /* Labels whose differences overflow, and equal ones, leave a baseline with a number. */

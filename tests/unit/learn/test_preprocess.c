@@ -98,6 +98,33 @@ static void test_one_hot(void **state)
     schema_free(schema);
 }
 
+/* The first name of what comes out is left out: always the same, or with drop_zeros the only one.
+ */
+static void test_drop_first(void **state)
+{
+    static const char *const more[] = {"", ", \"drop_zeros\": true"};
+    struct schema *schema = golden_schema_categorical(1);
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char pipeline[256];
+
+        snprintf(pipeline, sizeof(pipeline),
+                 "[{\"one_hot_encoder\": {\"categories\": {\"feature_0\": [\"b\", \"a\"]}, "
+                 "\"drop_first\": true%s}}, {\"linear_regression\": {\"intercept_lr\": 0}}]",
+                 more[i]);
+        struct model *m = model_of(pipeline, schema);
+
+        for (size_t k = 0; k < 2000; k++)
+            model_learn_one(m, &(double){schema_category(k % 2 ? "a" : "b", 1)}, 5, 1);
+        assert_true(model_predict_one(m, &(double){schema_category("a", 1)}) == 0);
+        double b = model_predict_one(m, &(double){schema_category("b", 1)});
+        assert_true(i ? b == 0 : fabs(b - 5) < 1e-3);
+        model_free(m);
+    }
+    schema_free(schema);
+}
+
 /* What cannot be: refused by its place, with what to write. */
 static void test_refused(void **state)
 {
@@ -134,6 +161,8 @@ static void test_refused(void **state)
          "feature \"feature_1\" is not categorical, and has no list"},
         {"[{\"one_hot_encoder\": {\"categories\": {\"feature_7\": [\"a\"]}}}, \"mean\"]",
          "there is no feature \"feature_7\" here"},
+        {"[{\"one_hot_encoder\": {\"drop_first\": true}}, \"mean\"]",
+         "[0].one_hot_encoder: drop_first needs to know the texts: name those of \"feature_0\""},
         {"[{\"one_hot_encoder\": {\"categories\": [\"a\"]}}, \"mean\"]",
          "categories: write lists, such as"},
         {"[{\"one_hot_encoder\": {\"categories\": {\"a\": [1]}}}, \"mean\"]",
@@ -170,7 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_traces),        cmocka_unit_test(test_categories),
         cmocka_unit_test(test_nothing_known), cmocka_unit_test(test_one_hot),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_drop_first),    cmocka_unit_test(test_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
