@@ -67,11 +67,11 @@ TREES = """## Trees, where they are not River's
 
 """
 
-AMF = """Other than River's, it has a bound: `max_model_bytes`, shared out equally, comes to so many nodes a tree (one takes
-64 bytes, and 16 a feature), and a tree that has them is not split any more, as one with `max_nodes`; it goes on learning in
-the nodes that it has. The state says how many trees are there (`full_trees`), and how many rows they learned so
-(`learned_when_full`, a row once a tree). Where a row's distances from a node add up to infinity River may stop with an error;
-here the node is not split. Weights of samples do not count, as in River. """
+AMF = """Other than River's, it has a bound: `max_model_bytes`, shared out equally, comes to so many nodes a tree (a tree
+takes some 2,600 bytes and a node 64, and 16 a feature), and a tree that has them is not split any more, as one with
+`max_nodes`; it goes on learning in the nodes that it has. The state says how many trees are there (`full_trees`), and how
+many rows they learned so (`learned_when_full`, a row once a tree). Where a row's distances from a node add up to infinity
+River may stop with an error; here the node is not split. Weights of samples do not count, as in River. """
 
 ARF = """Each tree, in the foreground and in the background, may take an equal share of `max_model_bytes`; one that reaches it
 deactivates the leaves that are least likely to be split, which `deactivated_leaves` counts. As in River, the weight of a sample
