@@ -8,6 +8,7 @@
 
 #include "learn/classes.h"
 #include "learn/preprocessor_rows.h"
+#include "learn/root.h"
 
 enum { MEAN, SQUARE, SEEN, ROWS };
 
@@ -49,7 +50,7 @@ static void adaptive_transform(const struct preprocessor *pre, const double *x, 
     for (size_t i = 0; i < pre->n_in; i++) {
         double var = square[i] - mean[i] * mean[i];
 
-        out[i] = var > 0 || isnan(x[i]) ? (x[i] - mean[i]) / sqrt(var) : 0;
+        out[i] = var > 0 || isnan(x[i]) ? (x[i] - mean[i]) / root_of(var) : 0;
     }
 }
 

@@ -106,8 +106,9 @@ struct learner_ops {
 
 struct preprocessor {
     const struct preprocessor_ops *ops;
-    size_t n_in;  /* features it takes */
-    size_t n_out; /* features it gives, at most MODEL_MAX_WIDTH */
+    size_t n_in;           /* features it takes */
+    size_t n_out;          /* features it gives, at most MODEL_MAX_WIDTH */
+    bool is_before_smooth; /* its learner is_smooth (registry.h); set after `create` */
 };
 
 #define PREPROCESSOR_NO_SOURCE SIZE_MAX /* made of no single feature */

@@ -39,6 +39,7 @@ const struct learn_class linear_regression_class = {
     .help = "A weight a feature and an intercept, by gradient descent.",
     .kind = LEARN_REGRESSOR,
     .fixed_size = true,
+    .is_smooth = true,
     .params = params,
     .n_params = sizeof(params) / sizeof(params[0]),
     .params_size = sizeof(struct linear_params),

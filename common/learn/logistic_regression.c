@@ -49,6 +49,7 @@ const struct learn_class logistic_regression_class = {
     .help = "The log-odds by a weight a feature and an intercept, by gradient descent.",
     .kind = LEARN_CLASSIFIER,
     .fixed_size = true,
+    .is_smooth = true,
     .params = params,
     .n_params = sizeof(params) / sizeof(params[0]),
     .params_size = sizeof(struct linear_params),

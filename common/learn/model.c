@@ -87,6 +87,7 @@ static int build_stages(struct model *m, struct err *err)
         int code;
 
         m->pre[i] = c->class->preprocessor->create(c, schema_size(m->seen));
+        m->pre[i]->is_before_smooth = last->class->is_smooth;
         m->n_pre++;
         code = fit_stage(m, i, err);
         if (code)

@@ -110,6 +110,7 @@ struct learn_class {
     bool first_label_first; /* River's class names the label that came first before the other one */
     bool fixed_size;        /* its state never grows: it may be the model in a tree's leaf */
     bool weightless; /* River's learn_one() takes no weight: see the model in a tree's leaf */
+    bool is_smooth;  /* samples that differ in the last bit get nearly the same answer */
     const struct learn_param *params;
     size_t n_params;
     size_t params_size; /* of the struct of parameters */

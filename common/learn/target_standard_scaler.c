@@ -10,6 +10,7 @@
 #include "learn/classes.h"
 #include "learn/explain.h"
 #include "learn/learner.h"
+#include "learn/root.h"
 #include "learn/stat.h"
 
 struct target_params {
@@ -42,7 +43,7 @@ static void target_free(struct learner *lrn)
 /* A label without a variance is 0. */
 static double scale(const struct target *t, double y)
 {
-    double sd = sqrt(stat_var_get(&t->labels));
+    double sd = root_of(stat_var_get(&t->labels));
 
     return sd != 0 ? (y - t->labels.mean.mean) / sd : 0;
 }
@@ -61,7 +62,7 @@ static void target_learn(struct learner *lrn, const double *x, double y, double 
 
 static double unscale(const struct target *t, double p)
 {
-    return p * sqrt(stat_var_get(&t->labels)) + t->labels.mean.mean;
+    return p * root_of(stat_var_get(&t->labels)) + t->labels.mean.mean;
 }
 
 static double target_predict(const struct learner *lrn, const double *x)
@@ -156,7 +157,7 @@ static void target_inspect(const struct learner *lrn, const struct schema *schem
 static void target_explain(const struct learner *lrn, const double *x, struct explanation *ex)
 {
     const struct target *t = (const struct target *)lrn;
-    double sd = sqrt(stat_var_get(&t->labels));
+    double sd = root_of(stat_var_get(&t->labels));
 
     if (!t->inner->ops->explain) {
         ex->base = target_predict(lrn, x);

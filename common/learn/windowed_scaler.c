@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "learn/root.h"
 
 enum { STATS = 3 };
 
@@ -79,7 +80,7 @@ static double standard(const struct column *column, double v)
     const double *stat = column->stat;
     double var = stat[MEAN_N] > 0 ? stat[SQUARES] / stat[MEAN_N] : 0;
 
-    return var > 0 || isnan(v) ? (v - stat[MEAN]) / sqrt(var) : 0;
+    return var > 0 || isnan(v) ? (v - stat[MEAN]) / root_of(var) : 0;
 }
 
 /* Extremes */
