@@ -48,7 +48,8 @@ Made by `docs/learners.py --write` from what the programs say of themselves; `ox
 
 A model is a pipeline: preprocessors, then one learner, each a class name or `{class: {parameters}}`; parameters
 that are classes take the same form. Names, parameters and defaults are River's, in snake_case. Where a class's are not, that is
-listed with it, and why: River's signatures are recorded, and each difference from them has to have its reason.
+listed with it, and why: River's signatures are recorded, and each difference from them has to have its reason. A seed that is
+null means the same draws each time, where River's differ; and what a parameter may be is bounded, as each table says.
 
 """
 

@@ -309,7 +309,8 @@ static const struct learn_param mode_params[] = {
      .fallback = 25,
      .min = 1,
      .max = MOST_KEPT,
-     .help = "How many different values are counted: the first that come."},
+     .help = "How many different values are counted: the first that come. River's -1, all, is not "
+             "taken: what a model keeps is bounded."},
 };
 
 const struct learn_class mode_class = {
