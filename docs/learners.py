@@ -62,6 +62,8 @@ TREES = """## Trees, where they are not River's
   `deactivated_leaves` counts them. So River's three parameters are not taken.
 - **`remove_poor_attrs`** in a regressor divides by the merit of the best split: where that is 0, River stops with a
   ZeroDivisionError, and here nothing is removed. In an adaptive classifier, and with naive Bayes in the leaves, it does nothing, as in River.
+- **Ties between categories.** Of equally good splits on the categories of a feature, in a classifier, River takes the first in a Python
+  set, which goes by hashes (of texts others in each run); here it is the first by value.
 - **Splitters.** `tebst_splitter` (the default), `ebst_splitter` and `qo_splitter` for regressors, `gaussian_splitter` for classifiers.
   Not there: River's ExhaustiveSplitter and HistogramSplitter for classifiers, and QOSplitter's `allow_multiway_splits`, so that a split
   on a number is always in two.

@@ -7,8 +7,9 @@
  * is taken when it beats the second by the Hoeffding bound, or when the bound is so small
  * that it does not matter (tau), and, as in River, without a second one at once.
  *
- * When not to split is what is best, River switches the leaf off, and at once on again: it
- * forgets what it has observed. The same happens to a classifier's leaf that is nearly
+ * When not to split is what is best, River switches the leaf off, and at once on again, with all
+ * others that it finds: it forgets what it has observed. The alternate of the root is not among
+ * them, and stays switched off. The same happens to a classifier's leaf that is nearly
  * pure (max_share_to_split) when it is looked at.
  *
  * remove_poor_attrs: features whose split is worse than the best by more than the bound are
@@ -121,6 +122,17 @@ static void forget_bad(struct tree *tree, struct leaf *leaf, const struct choice
     tree->bytes += obs_bytes(&leaf->obs, tree->base.n);
 }
 
+/* And on again, unless River does not find it. */
+static void switch_off(struct tree *tree, struct leaf *leaf)
+{
+    const struct adapt *root = tree->nodes[0].adapt;
+
+    if (root && root->alternate == leaf)
+        leaf_deactivate(tree, leaf);
+    else
+        leaf_forget(tree, leaf);
+}
+
 bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret)
 {
     double n = leaf->stats.mean.n;
@@ -131,7 +143,7 @@ bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret)
     if (tree->classes && votes_are_pure(leaf))
         return false;
     if (tree->classes && votes_share(leaf) > tree->classes->max_share_to_split) {
-        leaf_forget(tree, leaf);
+        switch_off(tree, leaf);
         return false;
     }
     choose(tree, leaf, &choice);
@@ -141,7 +153,7 @@ bool leaf_wants_split(struct tree *tree, struct leaf *leaf, struct split *ret)
         return false;
     }
     if (choice.best.feature == TREE_NONE) {
-        leaf_forget(tree, leaf);
+        switch_off(tree, leaf);
         return false;
     }
     *ret = choice.best;

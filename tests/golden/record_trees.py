@@ -134,6 +134,19 @@ CLASSIFIERS = {
                      drift_detector=drift.ADWIN(delta=0.1)),
         False,
     ),
+    # An alternate of the root that is pruned stays so.
+    "trees-classes-alternate": (
+        [{HATC: {"seed": 52, "grace_period": 25, "delta": 0.9, "tau": 0.2, "binary_split": True, "split_criterion": "gini",
+                 "leaf_prediction": "nb", "nb_threshold": 30, "min_branch_fraction": 0.2, "max_share_to_split": 0.6,
+                 "drift_window_threshold": 30, "switch_significance": 0.5,
+                 "drift_detector": {"adwin": {"delta": 0.3, "clock": 8}}}}],
+        lambda: hatc(seed=52, grace_period=25, delta=0.9, tau=0.2, binary_split=True, split_criterion="gini",
+                     leaf_prediction="nb", nb_threshold=30, min_branch_fraction=0.2, max_share_to_split=0.6,
+                     drift_window_threshold=30, switch_significance=0.5,
+                     drift_detector=drift.ADWIN(delta=0.3, clock=8), nominal_attributes=NOMINAL),
+        False,
+        "categories",
+    ),
     "trees-classes-no-prune": (
         [{HTC: {"merit_preprune": False, "grace_period": 40, "delta": 0.01, "max_share_to_split": 0.9}}],
         lambda: htc(merit_preprune=False, grace_period=40, delta=0.01, max_share_to_split=0.9,

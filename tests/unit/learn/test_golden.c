@@ -263,7 +263,7 @@ static void test_traces(void **state)
 static void test_tree_traces(void **state)
 {
     (void)state;
-    check_traces("trees.json", 17);
+    check_traces("trees.json", 18);
 }
 
 /* Published figures */
