@@ -5,7 +5,7 @@
  *
  * FILE: the number of features as 8 bytes, then rows of that many doubles and a
  * label, little-endian; learners.py writes it. With ABOVE a label is 1 when it is above that, else
- * 0: for classifiers. Prints the nanoseconds a row (the
+ * 0: for classifiers. Prints the nanoseconds of CPU time a row (the
  * median of some passes, each from a new model: one pass alone is over before the
  * processor is awake), the mean absolute error (to compare with River's), and
  * the bytes of the model.
@@ -73,7 +73,7 @@ static double now_ns(void)
 {
     struct timespec ts;
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
     return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
@@ -85,7 +85,7 @@ static int compare_doubles(const void *a, const void *b)
     return (da > db) - (da < db);
 }
 
-/* One pass over all rows, from a new model; returns the nanoseconds that it took. */
+/* One pass over all rows, from a new model; returns the nanoseconds of CPU that it took. */
 static double run(struct model *m, const struct rows *rows, double *predicted)
 {
     double started = now_ns();
