@@ -3,14 +3,17 @@
 
     python tests/golden/record_bagging.py        (with River 0.26.1; after record.py, whose stream it replays)
 
-Writes bagging.json and bagging.bin.gz beside itself, as record_families.py does. In family "categories"
-passenger_count is a category.
+Writes beside itself, as record_families.py does:
+    bagging.json, bagging.bin.gz              over the taxi stream; in family "categories" passenger_count is a category
+    bagging_come_and_go.json, ~.bin.gz        over one where a feature goes, another comes, and some are missing
 """
 
 import random
 
 from river import ensemble, linear_model, naive_bayes, neighbors, optim, preprocessing, tree
 
+from record import CATEGORIES
+from record import categories as come_and_go
 from record_families import LIN, LOG, NAMES, SCALER, record_all, scaled
 
 NEVER = {"memory_estimate_period": 10**12}  # River's own memory management is switched off
@@ -121,8 +124,21 @@ def categories():
            ensemble.LeveragingBaggingClassifier(classifier_tree(**nominal), **given), False)
 
 
+def changing():
+    yield ("regressor", [SCALER, {"bagging_regressor": {"n_models": 4, "seed": 1}}],
+           scaled(ensemble.BaggingRegressor(linear_model.LinearRegression(), n_models=4, seed=1)), True)
+    yield ("classifier", [{"bagging_classifier": {"model": {HTC: GROWS}, "n_models": 4, "seed": 2}}],
+           ensemble.BaggingClassifier(classifier_tree(), n_models=4, seed=2), True)
+    yield ("adwin", [{"adwin_bagging_classifier": {"model": {HTC: SLOW}, "n_models": 4, "seed": 3}}],
+           ensemble.ADWINBaggingClassifier(tree.HoeffdingTreeClassifier(**NEVER, **SLOW), n_models=4, seed=3), False)
+    given = {"n_models": 4, "adwin_delta": 0.95, "seed": 4}
+    yield ("leveraging", [{"leveraging_bagging_classifier": {"model": NB, **given}}],
+           ensemble.LeveragingBaggingClassifier(naive_bayes.GaussianNB(), **given), False)
+
+
 FAMILIES = {"regressors": regressors, "classifiers": classifiers, "adwin": watched, "leveraging": leveraging,
             "categories": categories}
 
 if __name__ == "__main__":
     record_all(FAMILIES, "bagging")
+    record_all({"changing": changing}, "bagging_come_and_go", source=come_and_go, names=CATEGORIES)

@@ -209,9 +209,11 @@ def predict(model, x, classifies):
     return float(p.get(True, 0.0)) if p else math.nan
 
 
-def nodes_of(model):
-    """What a trace says of a forest of Mondrian trees besides: its nodes at the end."""
+def counted(model):
+    """What a trace says besides: how many members were replaced, or the nodes of a forest of Mondrian trees at the end."""
     last = last_of(model)
+    if hasattr(last, "n_detected_changes"):
+        return {"counts": {"replaced": last.n_detected_changes}}
     return {"nodes": sum(t._n_nodes for t in last)} if isinstance(last, (AMFClassifier, AMFRegressor)) else {}
 
 
@@ -230,7 +232,7 @@ def record(family, name, pipeline, model, weighted, rows, names):
     print(f"{family:14} {name:44} mean absolute error {error / len(rows):10.4f}")
     return {"family": family, "name": name, "pipeline": pipeline, "weighted": weighted,
             **({"categorical": True} if family.startswith("categories") else {}),
-            **({"texts": True} if family == "categories: texts" else {}), **nodes_of(model)}, predictions
+            **({"texts": True} if family == "categories: texts" else {}), **counted(model)}, predictions
 
 
 def write(name, data):

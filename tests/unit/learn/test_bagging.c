@@ -12,6 +12,7 @@ static void test_traces(void **state)
     golden_family_of("bagging", "adwin", 3);
     golden_family_of("bagging", "leveraging", 6);
     golden_family_of("bagging", "categories", 3);
+    golden_family_of("bagging_come_and_go", "changing", 4);
 }
 
 /* Bagging scores what River publishes. */
