@@ -9,7 +9,7 @@ the stream with features that come and go, under the names of the other.
 
 import math
 
-from river import base, compose, dummy, linear_model, neighbors, optim, preprocessing, stats
+from river import base, compose, dummy, linear_model, neighbors, optim, preprocessing, stats, tree
 
 from record import NAMES, categories
 from record_families import LIN, LOG, SCALER, Declared, record_all, scaled
@@ -104,6 +104,12 @@ def category_traces():
                 model], split(imputer, theirs), False)
 
 
+def windowed_tree_traces():
+    """Behind a scaler by its last values a tree, which minds the last bit."""
+    yield ("tree", [{SCALER: {"window_size": 100}}, {"hoeffding_tree_regressor": {"grace_period": 50, "tau": 0.2}}],
+           Real(True, 100) | tree.HoeffdingTreeRegressor(memory_estimate_period=10**12, grace_period=50, tau=0.2), False)
+
+
 def one_hot_traces():
     """Categories that are said beforehand; the category's text is its number's, as golden.h reads it."""
     for name, given, more in (("", ["1", "2", "3"], {}), ("drop_zeros", ["1", "5", "9"], {"drop_zeros": True}),
@@ -191,7 +197,7 @@ def linear_traces():
 FAMILIES = {"neighbours": neighbour_traces, "baselines": baseline_traces,
             "imputers": imputer_traces, "categories: imputers": category_traces,
             "categories: hasher": hasher_traces, "categories: texts": one_hot_traces,
-            "windows": window_traces, "linear": linear_traces}
+            "windows": window_traces, "windowed trees": windowed_tree_traces, "linear": linear_traces}
 
 def coming_traces():
     """Over the stream of record.py whose fifth feature goes and whose last one comes."""

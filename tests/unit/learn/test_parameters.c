@@ -35,6 +35,7 @@ static void test_windows(void **state)
 {
     (void)state;
     golden_family_of("parameters", "windows", 12);
+    golden_family_of("parameters", "windowed trees", 1);
 }
 
 /* Weights that do not begin at 0, and momentum that looks ahead. */
