@@ -303,29 +303,26 @@ static void write_features(const struct srp_member *m, const struct schema *sche
     buf_byte(out, ']');
 }
 
+/* The names of members are those of members_inspect(). */
 void srp_inspect(const struct learner *lrn, const struct schema *schema, struct buf *out)
 {
     const struct srp *srp = (const struct srp *)lrn;
+    size_t n = srp->params->n_models;
     uint64_t warnings = 0;
     uint64_t drifts = 0;
     size_t successors = 0;
 
-    buf_text(out, ",\"members\":[");
-    for (size_t i = 0; i < srp->params->n_models; i++) {
-        const struct srp_place *place = &srp->places[i];
-
-        warnings += place->n_warnings;
-        drifts += place->n_drifts;
-        successors += place->next.lrn != NULL;
-        buf_text(out, i ? ",{\"bytes\":" : "{\"bytes\":");
-        json_write_number(out, (double)srp_member_bytes(&place->member));
-        buf_text(out, ",\"warnings\":");
-        json_write_number(out, (double)place->n_warnings);
-        buf_text(out, ",\"drifts\":");
-        json_write_number(out, (double)place->n_drifts);
-        buf_text(out, ",\"features\":");
-        write_features(&place->member, schema, out);
-        buf_byte(out, '}');
+    buf_printf(out, ",\"members\":%zu,\"member_bytes\":[", n);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(out, "%s%zu", i ? "," : "", srp_member_bytes(&srp->places[i].member));
+    buf_text(out, "],\"member_features\":[");
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            buf_byte(out, ',');
+        write_features(&srp->places[i].member, schema, out);
+        warnings += srp->places[i].n_warnings;
+        drifts += srp->places[i].n_drifts;
+        successors += srp->places[i].next.lrn != NULL;
     }
     buf_printf(out, "],\"successors\":%zu,\"warnings\":", successors);
     json_write_number(out, (double)warnings);

@@ -151,10 +151,9 @@ static size_t features_of(const char *params, size_t n)
 
     model_inspect(m, &text);
     assert_int_equal(json_parse(text.data, text.len, &root, NULL), 0);
-    assert_true(json_get(&root, "members", &value));
+    assert_true(json_get(&root, "member_features", &value));
     json_iter_init(&it, &value);
-    assert_true(json_next_element(&it, &item));
-    assert_true(json_get(&item, "features", &value));
+    assert_true(json_next_element(&it, &value));
     for (json_iter_init(&it, &value); json_next_element(&it, &item);)
         count++;
     buf_release(&pipeline);
