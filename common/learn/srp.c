@@ -246,6 +246,12 @@ void srp_learn(struct learner *lrn, const double *x, double y, double weight)
     keep_bound(srp);
 }
 
+/* Bits of a place, in a byte: is there a successor; what the member has seen; what that has. */
+static uint8_t flags_of(const struct srp_place *place)
+{
+    return (uint8_t)((place->next.lrn != NULL) | place->member.seen << 1 | place->next.seen << 3);
+}
+
 void srp_save(const struct learner *lrn, struct buf *out)
 {
     const struct srp *srp = (const struct srp *)lrn;
@@ -259,7 +265,7 @@ void srp_save(const struct learner *lrn, struct buf *out)
 
         blob_write_u64(out, place->n_warnings);
         blob_write_u64(out, place->n_drifts);
-        blob_write_u8(out, place->next.lrn != NULL);
+        blob_write_u8(out, flags_of(place));
         srp_member_save(&place->member, out);
         if (place->next.lrn)
             srp_member_save(&place->next, out);
@@ -280,13 +286,17 @@ void srp_load(struct learner *lrn, struct blob_reader *in)
 
         place->n_warnings = blob_read_u64(in);
         place->n_drifts = blob_read_u64(in);
-        uint8_t has_next = blob_read_u8(in);
+        uint8_t flags = blob_read_u8(in);
+        bool has_next = flags & 1;
 
-        if (has_next > (srp->params->disable_detector == SRP_DISABLE_NONE))
+        if ((has_next && srp->params->disable_detector != SRP_DISABLE_NONE) || flags > 31 ||
+            (!has_next && flags > 7))
             blob_fail(in, "a member has a successor that nothing can have begun");
         srp_member_load(&place->member, srp, in);
+        place->member.seen = flags >> 1 & 3;
         if (has_next)
             srp_member_load(&place->next, srp, in);
+        place->next.seen = flags >> 3;
     }
 }
 

@@ -52,6 +52,10 @@ struct srp_params {
     int aggregation_method;       /* enum srp_aggregation */
 };
 
+/* Labels that a classifier's member has learned, as bits. */
+#define SRP_SEEN_NEGATIVE  1
+#define SRP_POSITIVE_FIRST 2
+
 /* What a learner is made of, and all that it has learned. lrn NULL: there is none. */
 struct srp_member {
     struct learner *lrn;
@@ -61,6 +65,7 @@ struct srp_member {
     struct detector *drift;
     struct detector *warning;
     struct member_metric metric;
+    uint8_t seen; /* SRP_SEEN_NEGATIVE, SRP_POSITIVE_FIRST */
 };
 
 struct srp_place {

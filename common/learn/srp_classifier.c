@@ -17,12 +17,22 @@ static double weight_of(const struct srp *srp, const struct srp_member *m)
     return !srp->params->disable_weighted_vote && v > 0 ? v : 1;
 }
 
+/* Does River's member name label 1 before 0, as ties go? Trees, which sort them, when it is alone.
+ */
+static bool names_positive_first(const struct srp *srp, const struct srp_member *m, double p)
+{
+    if (!(m->seen & SRP_POSITIVE_FIRST))
+        return false;
+    return srp->params->model->class->first_label_first ||
+           (p == 1 && !(m->seen & SRP_SEEN_NEGATIVE));
+}
+
 static double predict(const struct learner *lrn, const double *x)
 {
     const struct srp *srp = (const struct srp *)lrn;
     double sums[2] = {0, 0};
     bool answered = false;
-    bool positive_first = false; /* the first that answers has seen label 1 only */
+    bool positive_first = false;
 
     for (size_t i = 0; i < srp->params->n_models && srp->n_learned; i++) {
         const struct srp_member *m = &srp->places[i].member;
@@ -32,8 +42,10 @@ static double predict(const struct learner *lrn, const double *x)
         if (isnan(p))
             continue;
         if (!answered)
-            positive_first = p == 1;
+            positive_first = names_positive_first(srp, m, p);
         answered = true;
+        if (p == MODEL_TIE_POSITIVE)
+            p = 0.5;
         sums[0] += (1 - p) * weight;
         sums[1] += p * weight;
     }

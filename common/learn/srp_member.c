@@ -122,6 +122,10 @@ static void teach(struct srp_member *m, const double *x, double y, uint64_t time
 
     for (uint64_t i = 0; i < times; i++)
         learner_learn(m->lrn, seen, y, 1);
+    if (y == 0)
+        m->seen |= SRP_SEEN_NEGATIVE;
+    else if (!m->seen)
+        m->seen = SRP_POSITIVE_FIRST;
 }
 
 /* `k` features of those that x has, as River's random_subspace(); *ret_n of them. */

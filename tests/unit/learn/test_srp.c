@@ -134,6 +134,41 @@ static void test_empty_rows(void **state)
     schema_free(schema);
 }
 
+/* The label after one row of each; all members are as undecided. */
+static bool label_of_tie(const char *member, double first)
+{
+    struct schema *schema = support_schema(3);
+    struct buf pipeline = BUF_INIT;
+    const double x[3] = {0, 0, 0};
+    double p;
+
+    buf_printf(&pipeline,
+               "[{\"srp_classifier\": {\"model\": %s, \"training_method\": \"subspaces\", "
+               "\"disable_weighted_vote\": true}}]",
+               member);
+    struct model *m = support_model(buf_str(&pipeline), schema);
+
+    model_learn_one(m, x, first, 1);
+    assert_true(model_predict_one(m, x) == first);
+    model_learn_one(m, x, 1 - first, 1);
+    p = model_predict_one(m, x);
+    assert_true(fabs(p - 0.5) < 1e-15);
+    model_free(m);
+    schema_free(schema);
+    buf_release(&pipeline);
+    return model_label(p);
+}
+
+/* A tie goes to the label that River's members name first: the first seen, or with trees 0. */
+static void test_ties(void **state)
+{
+    (void)state;
+    assert_true(label_of_tie("\"prior\"", 1));
+    assert_false(label_of_tie("\"prior\"", 0));
+    assert_false(label_of_tie("{\"hoeffding_tree_classifier\": {\"leaf_prediction\": \"mc\"}}", 1));
+    assert_false(label_of_tie("{\"hoeffding_tree_classifier\": {\"leaf_prediction\": \"mc\"}}", 0));
+}
+
 /* How many features a member has, of `n` that there are. */
 static size_t features_of(const char *params, size_t n)
 {
@@ -223,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_bounded),
         cmocka_unit_test(test_saved_when_bounded),
         cmocka_unit_test(test_empty_rows),
+        cmocka_unit_test(test_ties),
         cmocka_unit_test(test_subspaces),
         cmocka_unit_test(test_refused),
     };
