@@ -200,7 +200,7 @@ static void test_numpy(void **state)
         uint32_t seed;
         uint32_t words[3];
         double next;
-    } vectors[] = {
+    } known[] = {
         {0, {2357136044, 2546248239, 3071714933}, 0.8442657485810173},
         {42, {1608637542, 3421126067, 4083286876}, 0.1834347898661638},
         {4294967295, {419326371, 479346978, 3918654476}, 0.5626933782475836},
@@ -208,18 +208,18 @@ static void test_numpy(void **state)
     struct rng rng;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
-        rng_seed_numpy(&rng, vectors[i].seed);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        rng_seed_numpy(&rng, known[i].seed);
         for (size_t k = 0; k < 3; k++)
-            assert_true(rng_getrandbits(&rng, 32) == vectors[i].words[k]);
-        assert_true(rng_random(&rng) == vectors[i].next);
+            assert_true(rng_getrandbits(&rng, 32) == known[i].words[k]);
+        assert_true(rng_random(&rng) == known[i].next);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),  cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_known),    cmocka_unit_test(test_choice),
         cmocka_unit_test(test_long_run), cmocka_unit_test(test_poisson),
         cmocka_unit_test(test_saved),    cmocka_unit_test(test_numpy),
     };
