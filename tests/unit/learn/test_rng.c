@@ -219,7 +219,7 @@ static void test_numpy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known),    cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_vectors),  cmocka_unit_test(test_choice),
         cmocka_unit_test(test_long_run), cmocka_unit_test(test_poisson),
         cmocka_unit_test(test_saved),    cmocka_unit_test(test_numpy),
     };
