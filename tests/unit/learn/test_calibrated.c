@@ -241,12 +241,46 @@ static void test_lowers_log_loss(void **state)
     }
 }
 
+/* Positive rows that weigh ten times as much: the answers are those of the labels all the same. */
+static void test_weights(void **state)
+{
+    static const char *const pipelines[] = {
+        "[\"logistic_regression\"]",
+        "[{\"calibrated_classifier\": {\"classifier\": \"logistic_regression\"}}]"};
+    double mean[2] = {0, 0};
+
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        struct schema *schema = golden_schema(1);
+        struct model *m = model_of(pipelines[k], schema);
+        struct rng rng;
+
+        rng_seed(&rng, 5);
+        for (size_t i = 0; i < 6000; i++) {
+            bool label = rng_random(&rng) < 0.2;
+            double x = rng_gauss(&rng, label, 1);
+
+            if (i >= 5000)
+                mean[k] += model_predict_one(m, &x) / 1000;
+            model_learn_one(m, &x, label, label ? 10 : 1);
+        }
+        model_free(m);
+        schema_free(schema);
+    }
+    print_message("  a fifth of the labels: answered %.3f, calibrated %.3f\n", mean[0], mean[1]);
+    assert_true(mean[0] > 0.5 && fabs(mean[1] - 0.2) < 0.03);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fit),        cmocka_unit_test(test_finds_the_truth),
-        cmocka_unit_test(test_degenerate), cmocka_unit_test(test_window),
-        cmocka_unit_test(test_schedule),   cmocka_unit_test(test_lowers_log_loss),
+        cmocka_unit_test(test_fit),
+        cmocka_unit_test(test_finds_the_truth),
+        cmocka_unit_test(test_degenerate),
+        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_schedule),
+        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_lowers_log_loss),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
