@@ -124,6 +124,23 @@ static size_t take_slot(struct evaluation *ev)
 
 /* Steps */
 
+/* `said` went out at the question, when the model had learned said->age samples. Without an
+ * interval only the residual of what the model says now is known. */
+static void learn(struct model *m, const double *x, double y, const struct issued *said)
+{
+    struct issued issued = *said;
+
+    if (!model_has_intervals(m)) {
+        model_learn_one(m, x, y, 1);
+        return;
+    }
+    if (!issued_has_interval(said))
+        issued = issued_alone(model_predict_one(m, x));
+    else
+        issued.age = (double)model_learned(m) - said->age;
+    model_learn_issued(m, x, y, 1, &issued);
+}
+
 static void run(struct evaluation *ev, size_t model)
 {
     struct contender *c = &ev->contender[model];
@@ -136,14 +153,12 @@ static void run(struct evaluation *ev, size_t model)
 
         if (!ev->step[i].is_answer) {
             model_answer(c->model, x, said);
+            said->age = (double)model_learned(c->model); /* how many it had learned then */
             continue;
         }
         scorecard_update(c->scores, ev->y[slot], said->value, ev->at[slot], ev->second);
         scorecard_update_interval(c->scores, ev->y[slot], said);
-        if (issued_has_interval(said))
-            model_learn_issued(c->model, x, ev->y[slot], 1, said);
-        else
-            model_learn_one(c->model, x, ev->y[slot], 1);
+        learn(c->model, x, ev->y[slot], said);
     }
     c->spent_ns += clock_mono_ns() - start;
 }

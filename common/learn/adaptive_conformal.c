@@ -11,8 +11,7 @@
 #include "learn/explain.h"
 #include "learn/learner.h"
 
-#define SAME        1e-9 /* relative: an interval's ends are rounded when they are made */
-#define WINDOW_PART 4    /* the residuals take at most this part of the bound on memory */
+#define WINDOW_PART 4 /* the residuals take at most this part of the bound on memory */
 
 struct conformal {
     struct learner base;
@@ -77,7 +76,7 @@ static bool conformal_has_intervals(const struct learner *lrn)
     return true;
 }
 
-static bool conformal_interval(const struct learner *lrn, double value, double *low, double *high)
+static bool conformal_interval(const struct learner *lrn, struct issued *ret)
 {
     const struct conformal *c = (const struct conformal *)lrn;
     double half;
@@ -85,27 +84,24 @@ static bool conformal_interval(const struct learner *lrn, double value, double *
     if (!is_ready(c))
         return false;
     half = half_width(c);
-    if (!isfinite(value - half) || !isfinite(value + half))
+    if (!isfinite(ret->value - half) || !isfinite(ret->value + half))
         return false;
-    *low = value - half;
-    *high = value + half;
+    ret->low = ret->value - half;
+    ret->high = ret->value + half;
+    ret->alpha = c->alpha;
     return true;
 }
 
-/* The alpha whose interval, around the same value, is the issued one. One of its ends may have been
- * clipped: the wider side counts. */
-static double level_of(const struct conformal *c, const struct issued *issued)
+/* The alpha of an issued interval. Of one that does not say, what it amounts to by the residuals of
+ * now; one of its ends may have been clipped: the wider side counts. */
+static double alpha_of(const struct conformal *c, const struct issued *issued)
 {
     size_t n = c->residuals.count;
     double half = fmax(issued->high - issued->value, issued->value - issued->low);
-    double slack;
 
-    if (n == 0)
-        return c->alpha;
-    slack = SAME * (fabs(issued->value) + half);
-    if (fabs(half - half_width(c)) <= slack)
-        return c->alpha;
-    return (double)residuals_above(&c->residuals, half + slack) / (double)n;
+    if (!isnan(issued->alpha))
+        return issued->alpha;
+    return n ? (double)residuals_above(&c->residuals, half) / (double)n : c->alpha;
 }
 
 /* The step of alpha_t. */
@@ -113,8 +109,9 @@ static void follow(struct conformal *c, double y, const struct issued *issued)
 {
     double missed = y < issued->low || y > issued->high ? 1 : 0;
     double alpha = 1 - c->params->coverage;
+    double gamma = c->params->gamma / (1 + c->params->gamma * issued->age);
 
-    c->alpha += c->params->gamma * ((level_of(c, issued) - c->alpha) + (alpha - missed));
+    c->alpha += gamma * ((alpha_of(c, issued) - c->alpha) + (alpha - missed));
     if (c->alpha < 0)
         c->alpha = 0;
     if (c->alpha > 1)

@@ -8,18 +8,21 @@
  * smallest of the n residuals that are kept: split conformal prediction at level alpha_t. With the
  * label comes what was issued, and
  *
- *     alpha_t+1 = alpha_t + gamma (level - alpha_t + alpha - missed)
+ *     alpha_t+1 = alpha_t + gamma ((alpha_issued - alpha_t) + (alpha - missed))
  *
  * where alpha is 1 - coverage, missed is 1 when the label lay outside of the issued interval and
- * else 0, and level is that of the issued interval: how many of the residuals kept now are wider.
- * An interval that this state would give itself has level alpha_t, and the step is that of Gibbs
- * and Candes: alpha_t + gamma (alpha - missed).
+ * else 0, and alpha_issued is the alpha_t that the interval was made with, which goes out with it.
+ * Of an interval that this state would give itself that is alpha_t, and the step is that of Gibbs
+ * and Candes: alpha_t + gamma (alpha - missed). (An interval that came without its alpha counts as
+ * the share of the residuals kept now that are wider.)
  *
- * That the level comes in is ours. Labels come late: between an interval and its label lie all
+ * That alpha_issued comes in is ours. Labels come late: between an interval and its label lie all
  * labels that were learned meanwhile, thousands where models are published every half minute. The
  * step of the paper, which corrects alpha_t by what another alpha did, then swings from
- * intervals that are far too narrow to ones that are far too wide; measured from where the issued
- * interval was, it settles whatever the delay (docs/intervals.md).
+ * intervals that are far too narrow to ones that are far too wide. Taken from what the issued
+ * interval was made with, alpha_t is a moving average of what would have been right then, and
+ * settles whatever the delay (docs/intervals.md). The average reaches as far back as the delay, at
+ * least: gamma is divided by 1 + gamma age, where age is how many labels were learned meanwhile.
  *
  * Two more things are ours. Where the paper has alpha_t <= 0, the interval is the whole line: here
  * it is that of the largest residual kept, since an interval has to be written as two numbers;

@@ -42,9 +42,9 @@ static inline bool learner_has_intervals(const struct learner *lrn)
 /* What it says of x now, with its interval, where it has one. */
 static inline void learner_answer(const struct learner *lrn, const double *x, struct issued *ret)
 {
-    *ret = (struct issued){learner_predict(lrn, x), (double)NAN, (double)NAN};
+    *ret = issued_alone(learner_predict(lrn, x));
     if (learner_has_intervals(lrn))
-        lrn->ops->interval(lrn, ret->value, &ret->low, &ret->high);
+        lrn->ops->interval(lrn, ret);
 }
 
 static inline void learner_learn_issued(struct learner *lrn, const double *x, double y,

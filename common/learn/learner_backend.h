@@ -90,11 +90,11 @@ struct learner_ops {
     bool (*has_intervals)(const struct learner *lrn);
 
     /*
-     * The interval around `value`, which is what predict answered, or that value as it was clipped.
-     * False, and nothing is written, when there is none yet; else both are finite, and value
-     * lies within them. Changes nothing, like predict.
+     * The interval around ret->value, which is what predict answered, or that value as it was
+     * clipped, and its alpha. False, and nothing is written, when there is none yet; else its ends
+     * are finite, and the value lies within them. Changes nothing, like predict.
      */
-    bool (*interval)(const struct learner *lrn, double value, double *low, double *high);
+    bool (*interval)(const struct learner *lrn, struct issued *ret);
 
     /*
      * Learns a sample of which `issued` went out, now or by an older state of this learner; what is

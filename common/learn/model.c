@@ -282,14 +282,13 @@ bool model_has_intervals(const struct model *m)
 
 void model_answer(const struct model *m, const double *x, struct issued *ret)
 {
-    *ret = (struct issued){model_predict_one(m, x), (double)NAN, (double)NAN};
-    model_interval_one(m, ret->value, &ret->low, &ret->high);
+    *ret = issued_alone(model_predict_one(m, x));
+    model_interval_one(m, ret);
 }
 
-bool model_interval_one(const struct model *m, double value, double *low, double *high)
+bool model_interval_one(const struct model *m, struct issued *ret)
 {
-    return model_has_intervals(m) && isfinite(value) &&
-           m->lrn->ops->interval(m->lrn, value, low, high);
+    return model_has_intervals(m) && isfinite(ret->value) && m->lrn->ops->interval(m->lrn, ret);
 }
 
 void model_learn_issued(struct model *m, const double *x, double y, double weight,
@@ -302,6 +301,10 @@ void model_learn_issued(struct model *m, const double *x, double y, double weigh
     if (isnan(known.value) || !isfinite(known.low) || !isfinite(known.high) ||
         known.low > known.value || known.high < known.value)
         known.low = known.high = (double)NAN;
+    if (!(known.alpha >= 0 && known.alpha <= 1))
+        known.alpha = (double)NAN;
+    if (!(known.age > 0) || !isfinite(known.age))
+        known.age = 0;
     learn(m, x, y, weight, &known);
 }
 

@@ -89,11 +89,11 @@ void model_learn_one(struct model *m, const double *x, double y, double weight);
 bool model_has_intervals(const struct model *m);
 
 /*
- * The interval around `value`: what model_predict_one() has just said, or that as it goes out,
+ * The interval around ret->value: what model_predict_one() has just said, or that as it goes out,
  * clipped. False, and nothing is written, when the class has none or has seen too few labels for
- * one; else both ends are finite, and value lies within them.
+ * one; else both ends are finite, and the value lies within them. The alpha goes out, too.
  */
-bool model_interval_one(const struct model *m, double value, double *low, double *high);
+bool model_interval_one(const struct model *m, struct issued *ret);
 
 /* Both at once: model_predict_one(), and the interval around that, NaN where there is none. */
 void model_answer(const struct model *m, const double *x, struct issued *ret);

@@ -79,20 +79,22 @@ static bool target_has_intervals(const struct learner *lrn)
     return learner_has_intervals(((const struct target *)lrn)->inner);
 }
 
-static bool target_interval(const struct learner *lrn, double value, double *low, double *high)
+static bool target_interval(const struct learner *lrn, struct issued *ret)
 {
     const struct target *t = (const struct target *)lrn;
-    double ends[2];
+    struct issued scaled = issued_alone(scale(t, ret->value));
+    double low;
+    double high;
 
-    if (!(stat_var_get(&t->labels) > 0) ||
-        !t->inner->ops->interval(t->inner, scale(t, value), &ends[0], &ends[1]))
+    if (!(stat_var_get(&t->labels) > 0) || !t->inner->ops->interval(t->inner, &scaled))
         return false;
-    ends[0] = fmin(unscale(t, ends[0]), value); /* rounding aside */
-    ends[1] = fmax(unscale(t, ends[1]), value);
-    if (!isfinite(ends[0]) || !isfinite(ends[1]))
+    low = fmin(unscale(t, scaled.low), ret->value); /* rounding aside */
+    high = fmax(unscale(t, scaled.high), ret->value);
+    if (!isfinite(low) || !isfinite(high))
         return false;
-    *low = ends[0];
-    *high = ends[1];
+    ret->low = low;
+    ret->high = high;
+    ret->alpha = scaled.alpha;
     return true;
 }
 
@@ -101,15 +103,15 @@ static void target_learn_issued(struct learner *lrn, const double *x, double y, 
                                 const struct issued *issued)
 {
     struct target *t = (struct target *)lrn;
-    struct issued scaled = {(double)NAN, (double)NAN, (double)NAN};
+    struct issued scaled = issued_alone((double)NAN);
     double y_scaled;
 
     (void)weight;
     stat_var_update(&t->labels, y, 1);
     y_scaled = scale(t, y);
     if (stat_var_get(&t->labels) > 0)
-        scaled =
-            (struct issued){scale(t, issued->value), scale(t, issued->low), scale(t, issued->high)};
+        scaled = (struct issued){scale(t, issued->value), scale(t, issued->low),
+                                 scale(t, issued->high), issued->alpha, issued->age};
     if (isfinite(y_scaled))
         learner_learn_issued(t->inner, x, y_scaled, 1, &scaled);
 }

@@ -239,13 +239,16 @@ static int read_issued(const char *model, const struct json_value *object, struc
                        "the interval of the prediction of %s is neither null nor two numbers of "
                        "which the second is not the smaller one",
                        model);
+    if (json_get(object, "alpha", &v) && v.type == JSON_NUMBER)
+        (void)json_number(&v, &ret->said.alpha); /* what is none stays NaN */
     return 0;
 }
 
 static int read_predictions(const struct row_reader *r, const struct json_value *object,
                             struct row_issued *served, struct err *err)
 {
-    static const struct row_issued none = {.said = {(double)NAN, (double)NAN, (double)NAN}};
+    static const struct row_issued none = {
+        .said = {(double)NAN, (double)NAN, (double)NAN, (double)NAN, 0}};
     struct json_iter it;
     struct json_value key;
     struct json_value v;

@@ -225,9 +225,9 @@ double task_clip(const struct task *task, double v)
 
 struct issued task_answer(const struct task *task, const struct model *m, double v)
 {
-    struct issued said = {task_clip(task, v), (double)NAN, (double)NAN};
+    struct issued said = issued_alone(task_clip(task, v));
 
-    if (model_interval_one(m, said.value, &said.low, &said.high)) {
+    if (model_interval_one(m, &said)) {
         said.low = task_clip(task, said.low);
         said.high = task_clip(task, said.high);
     }

@@ -216,7 +216,8 @@ static void write_interval(struct buf *out, const struct issued *said)
     json_write_number(out, said->low);
     buf_byte(out, ',');
     json_write_number(out, said->high);
-    buf_byte(out, ']');
+    buf_text(out, "],\"alpha\":");
+    json_write_number(out, said->alpha);
 }
 
 /*

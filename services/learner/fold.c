@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/num.h"
 
 struct fold {
     const struct task *task;
@@ -32,7 +33,7 @@ static struct fold *fold_alloc(const struct task *task, size_t model, const char
 
     f->task = task;
     f->index = model;
-    f->said = (struct issued){(double)NAN, (double)NAN, (double)NAN};
+    f->said = issued_alone((double)NAN);
     snprintf(f->generation, sizeof(f->generation), "%s", generation);
     scores_init(&f->scores, (size_t)task->score_window);
     if (task->is_binary)
@@ -175,30 +176,56 @@ static void score(struct fold *f, const struct fold_input *row)
     error_drift_update(&f->drift, row->seq, row->at_ms, fabs(row->label - f->said.value));
 }
 
-/* True when a version of this fold's generation has said it. */
-static bool is_own(const struct fold *f, const struct row_issued *served)
+/*
+ * How many rows this fold has taken since the version that said it, when that is one of its own
+ * generation; -1 otherwise.
+ */
+static int64_t age_of(const struct fold *f, const struct row_issued *served)
 {
     const struct json_value *v = &served->version;
+    const char *text = v->text + 1; /* behind the quote */
+    int64_t position;
 
-    return v->type == JSON_STRING && v->len > TASK_GENERATION_LEN + 2 &&
-           memcmp(v->text + 1, f->generation, TASK_GENERATION_LEN) == 0 &&
-           v->text[1 + TASK_GENERATION_LEN] == '-';
+    if (v->type != JSON_STRING || v->len <= TASK_GENERATION_LEN + 3 ||
+        memcmp(text, f->generation, TASK_GENERATION_LEN) != 0 || text[TASK_GENERATION_LEN] != '-' ||
+        num_parse_int(text + TASK_GENERATION_LEN + 1, v->len - TASK_GENERATION_LEN - 3,
+                      &position) != 0 ||
+        position < 0 || (uint64_t)position >= f->position)
+        return -1;
+    return (int64_t)f->position - 1 - position;
 }
 
 /*
- * Intervals learn from the one that was issued. Where none was, or another generation's model
- * issued it (this one catches up on old rows), they learn from what this model would have issued.
+ * What the intervals learn from: what a version of this generation issued. Where that came without
+ * an interval, what the model says now gives a residual, and no more. What another generation
+ * issued (this one catches up on old rows) is no business of this model's: it learns from what it
+ * would have issued.
  */
+static struct issued issued_of(const struct fold *f, const struct row_issued *served)
+{
+    int64_t age = served ? age_of(f, served) : -1;
+    struct issued said = f->said;
+
+    if (age < 0)
+        return said;
+    if (!issued_has_interval(&served->said))
+        return issued_alone(said.value);
+    said = served->said;
+    said.age = (double)age;
+    return said;
+}
+
 static void learn(struct fold *f, const struct fold_input *row)
 {
     double weight = task_weight(f->task, row->label);
 
-    if (!model_has_intervals(f->model))
+    if (model_has_intervals(f->model)) {
+        struct issued said = issued_of(f, row->served);
+
+        model_learn_issued(f->model, row->x, row->label, weight, &said);
+    } else {
         model_learn_one(f->model, row->x, row->label, weight);
-    else if (row->served && issued_has_interval(&row->served->said) && is_own(f, row->served))
-        model_learn_issued(f->model, row->x, row->label, weight, &row->served->said);
-    else
-        model_learn_issued(f->model, row->x, row->label, weight, &f->said);
+    }
 }
 
 int fold_row(struct fold *f, const struct fold_input *row, struct err *err)

@@ -332,7 +332,7 @@ static void read_ends(const struct json_value *v, struct issued *ret)
 
 static void put_prediction(const struct json_value *of, double label, struct buf *out)
 {
-    struct issued said = {(double)NAN, (double)NAN, (double)NAN};
+    struct issued said = issued_alone((double)NAN);
     struct json_value value, version, interval;
     double v = (double)NAN;
 

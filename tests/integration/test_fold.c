@@ -47,7 +47,7 @@ static void test_restored_anywhere(void **state)
         struct fold *f = fold_new(w->task, i, generation, 0, &err);
         for (uint64_t seq = 1; seq <= 150; seq++) {
             double x[] = {(double)(seq % 9), (double)(seq % 2), seq % 5 ? 1.25 : (double)NAN};
-            struct row_issued said = {.said = {100.5, (double)NAN, (double)NAN}};
+            struct row_issued said = {.said = issued_alone(100.5)};
             struct fold_input row = {seq, x, world_label(seq), seq % 3 ? &said : NULL,
                                      (int64_t)seq};
             struct store_version v;
@@ -65,7 +65,7 @@ static void test_restored_anywhere(void **state)
         struct fold *whole = fold_new(w->task, i, generation, 0, &err);
         for (uint64_t seq = 1; seq <= 150; seq++) {
             double x[] = {(double)(seq % 9), (double)(seq % 2), seq % 5 ? 1.25 : (double)NAN};
-            struct row_issued said = {.said = {100.5, (double)NAN, (double)NAN}};
+            struct row_issued said = {.said = issued_alone(100.5)};
             struct fold_input row = {seq, x, world_label(seq), seq % 3 ? &said : NULL,
                                      (int64_t)seq};
             assert_int_equal(fold_row(whole, &row, &err), FOLD_LEARNED);

@@ -60,7 +60,8 @@ static void through_json(const struct issued *said, const char *version, struct 
         json_write_number(text, said->low);
         buf_byte(text, ',');
         json_write_number(text, said->high);
-        buf_byte(text, ']');
+        buf_text(text, "],\"alpha\":");
+        json_write_number(text, said->alpha);
     } else {
         buf_text(text, "null");
     }
@@ -222,8 +223,8 @@ static void test_of_others(void **state)
             struct fold_input row = {seq, x, y, NULL, 0};
 
             if (k > 0) {
-                through_json(&(struct issued){100, 90, 110}, k < 4 ? versions[k] : version, &text,
-                             &said);
+                through_json(&(struct issued){100, 90, 110, 0.2, 0}, k < 4 ? versions[k] : version,
+                             &text, &said);
                 row.served = &said;
             }
             assert_int_equal(fold_row(f[k], &row, NULL), FOLD_LEARNED);

@@ -77,16 +77,16 @@ static void against_oracle(const char *inner, const char *parameters, struct ora
         double y = support_sample(&rng, x) + (i > 1500 ? rng_gauss(&rng, 0, 20) : 0);
         double value = model_predict_one(m, x);
         double same = model_predict_one(plain, x);
-        double low;
-        double high;
+        struct issued said = issued_alone(value);
         double half;
-        bool is_known = model_interval_one(m, value, &low, &high);
+        bool is_known = model_interval_one(m, &said);
 
         assert_memory_equal(&value, &same, sizeof(value));
         assert_true(is_known == oracle_half(o, &half));
         if (is_known) {
-            assert_true(low == value - half);
-            assert_true(high == value + half);
+            assert_true(said.low == value - half);
+            assert_true(said.high == value + half);
+            assert_true(said.alpha == o->alpha);
         }
         oracle_learn(o, value, y);
         model_learn_one(m, x, y, 1);
@@ -232,7 +232,8 @@ struct loop {
         double x[2];
         double y;
         struct issued said;
-    } * asked; /* a ring of `late` */
+        uint64_t learned; /* by the version that said it */
+    } * asked;            /* a ring of `late` */
     size_t n;
     size_t learned;
 };
@@ -273,11 +274,11 @@ static void loop_step(struct loop *l, const double *x, double y, struct outcome 
 
     if (l->n >= l->late) {
         count(o, &l->asked[at].said, l->asked[at].y);
-        /* What went out without an interval is learned as what the model would say now. */
-        if (issued_has_interval(&l->asked[at].said))
-            model_learn_issued(l->learner, l->asked[at].x, l->asked[at].y, 1, &l->asked[at].said);
-        else
-            model_learn_one(l->learner, l->asked[at].x, l->asked[at].y, 1);
+        /* What went out without an interval gives a residual, of what the model says now. */
+        l->asked[at].said.age = (double)(model_learned(l->learner) - l->asked[at].learned);
+        if (!issued_has_interval(&l->asked[at].said))
+            l->asked[at].said = issued_alone(model_predict_one(l->learner, l->asked[at].x));
+        model_learn_issued(l->learner, l->asked[at].x, l->asked[at].y, 1, &l->asked[at].said);
         /* Young models are published sooner, as by the services. */
         if (++l->learned % l->publish == 0 || (l->learned < l->publish && l->learned % 100 == 0))
             loop_publish(l);
@@ -285,6 +286,7 @@ static void loop_step(struct loop *l, const double *x, double y, struct outcome 
     memcpy(l->asked[at].x, x, sizeof(l->asked[at].x));
     l->asked[at].y = y;
     model_answer(l->serving, x, &l->asked[at].said);
+    l->asked[at].learned = model_learned(l->serving);
     l->n++;
 }
 
@@ -319,6 +321,31 @@ static void test_late_labels(void **state)
         if (fabs(all.inside / all.n - 0.9) > POINTS)
             fail_msg("late by %zu, published every %zu: coverage %.4f", delays[d][0], delays[d][1],
                      all.inside / all.n);
+        loop_release(&l);
+    }
+}
+
+/* While a model still learns its residuals fall, and those in the window are larger than those to
+ * come: coverage is right all the same. */
+static void test_learning(void **state)
+{
+    (void)state;
+    for (size_t late = 1; late <= 600; late += 599) {
+        struct outcome all = {0};
+        struct loop l;
+        struct rng rng;
+
+        loop_init(&l, late, late);
+        rng_seed(&rng, 4);
+        while (all.n < LABELS) {
+            double x[2];
+            double y = stream(&rng, GAUSS, x) +
+                       500 * exp(-(double)l.learned / 1000) * rng_gauss(&rng, 0, 1);
+
+            loop_step(&l, x, y, &all);
+        }
+        if (fabs(all.inside / all.n - 0.9) > POINTS)
+            fail_msg("late by %zu: coverage %.4f", late, all.inside / all.n);
         loop_release(&l);
     }
 }
@@ -383,41 +410,51 @@ static void test_issued(void **state)
     struct model *m = support_model("[{\"adaptive_conformal\": {\"regressor\": \"mean\", "
                                     "\"coverage\": 0.5, \"gamma\": 0.1}}]",
                                     schema);
+    struct issued said = {7, -1, -1, -1, 0};
     double nan = (double)NAN;
-    double low = -1;
-    double high = -1;
     double x = 0;
 
     (void)state;
     assert_true(model_has_intervals(m));
-    assert_false(model_interval_one(m, 0, &low, &high));
-    assert_true(low == -1 && high == -1);
+    assert_false(model_interval_one(m, &said));
+    assert_true(said.low == -1 && said.high == -1 && said.alpha == -1);
     for (int i = 1; i <= 10; i++)
-        model_learn_issued(m, &x, 100, 1, &(struct issued){100 + i, nan, nan});
+        model_learn_issued(m, &x, 100, 1, &(struct issued){100 + i, nan, nan, 0.3, 0});
     assert_true(alpha_of(m) == 0.5); /* residuals 1 to 10 */
-    assert_true(model_interval_one(m, 7, &low, &high));
-    assert_true(low == 1 && high == 13);
+    assert_true(model_interval_one(m, &said));
+    assert_true(said.value == 7 && said.low == 1 && said.high == 13 && said.alpha == 0.5);
 
-    /* Its own level: the step of the paper. The residual is the eleventh. */
-    model_learn_issued(m, &x, 120, 1, &(struct issued){100, 94, 106});
+    /* Its own: the step of the paper. The residual is the eleventh. */
+    model_learn_issued(m, &x, 120, 1, &(struct issued){100, 94, 106, 0.5, 0});
     assert_true(fabs(alpha_of(m) - 0.45) < 1e-12);
-    /* An older, narrower one: seven of eleven residuals are wider than 4.5, and it missed. */
-    model_learn_issued(m, &x, 110, 1, &(struct issued){100, 95.5, 104.5});
-    assert_true(fabs(alpha_of(m) - (0.45 + 0.1 * (7.0 / 11 - 0.45 + 0.5 - 1))) < 1e-12);
+    /* An older, narrower one, which missed. */
+    model_learn_issued(m, &x, 110, 1, &(struct issued){100, 95.5, 104.5, 0.7, 0});
+    assert_true(fabs(alpha_of(m) - 0.425) < 1e-12);
+    /* One that does not say: 8 of 12 residuals are wider. It holds the label. */
+    model_learn_issued(m, &x, 100, 1, &(struct issued){100, 99, 104.5, nan, 0});
+    assert_true(fabs(alpha_of(m) - (0.425 + 0.1 * (8.0 / 12 - 0.425 + 0.5))) < 1e-12);
+    model_learn_issued(m, &x, 100, 1, &(struct issued){100, 0, 200, 17, 0}); /* nor this one */
+    assert_true(alpha_of(m) < 0.54);
 
     double before = alpha_of(m);
-    model_learn_issued(m, &x, 110, 1, &(struct issued){nan, 1, 2});
-    model_learn_issued(m, &x, 110, 1, &(struct issued){3, 4, 2});
-    model_learn_issued(m, &x, 110, 1, &(struct issued){3, (double)-INFINITY, 2});
-    model_learn_issued(m, &x, 110, 1, &(struct issued){(double)INFINITY, nan, nan});
+    /* An old one moves it by less. */
+    model_learn_issued(m, &x, 100, 1, &(struct issued){100, 0, 200, 0.3, 90});
+    assert_true(fabs(alpha_of(m) - (before + 0.1 / 10 * (0.3 - before + 0.5))) < 1e-12);
+    model_learn_issued(m, &x, 100, 1, &(struct issued){100, 0, 200, 0.3, (double)INFINITY});
+    assert_true(alpha_of(m) > before - 0.1 && alpha_of(m) <= 1);
+    before = alpha_of(m);
+    model_learn_issued(m, &x, 110, 1, &(struct issued){nan, 1, 2, 0.5, 0});
+    model_learn_issued(m, &x, 110, 1, &(struct issued){3, 4, 2, 0.5, 0});
+    model_learn_issued(m, &x, 110, 1, &(struct issued){3, (double)-INFINITY, 2, 0.5, 0});
+    model_learn_issued(m, &x, 110, 1, &(struct issued){(double)INFINITY, nan, nan, 0.5, 0});
     assert_true(alpha_of(m) == before);
-    assert_true(model_learned(m) == 16);
+    assert_true(model_learned(m) == 20);
     model_free(m);
 
     m = support_model("[\"mean\"]", schema);
     assert_false(model_has_intervals(m));
-    assert_false(model_interval_one(m, 1, &low, &high));
-    model_learn_issued(m, &x, 8, 1, &(struct issued){3, 2, 4});
+    assert_false(model_interval_one(m, &said));
+    model_learn_issued(m, &x, 8, 1, &(struct issued){3, 2, 4, 0.5, 0});
     assert_true(model_predict_one(m, &x) == 8);
     model_free(m);
     m = support_model("[\"target_standard_scaler\"]", schema);
@@ -460,7 +497,8 @@ static void test_hostile(void **state)
             if (i % 2)
                 model_learn_one(m, &of[0], of[1], 1);
             else
-                model_learn_issued(m, &of[0], of[1], 1, &(struct issued){of[2], of[3], of[4]});
+                model_learn_issued(m, &of[0], of[1], 1,
+                                   &(struct issued){of[2], of[3], of[4], of[0], 0});
             assert_true(model_bytes(m) < MODEL_MIN_BYTES);
         }
         model_free(m);
@@ -478,9 +516,8 @@ static void test_bounded(void **state)
                       schema);
     struct rng rng;
     struct buf blob = BUF_INIT;
+    struct issued said = issued_alone(0.5);
     struct err err;
-    double low;
-    double high;
 
     (void)state;
     rng_seed(&rng, 1);
@@ -491,7 +528,7 @@ static void test_bounded(void **state)
         model_learn_one(m, &x, x + rng_random(&rng), 1);
         assert_true(model_bytes(m) <= MODEL_MIN_BYTES);
     }
-    assert_true(model_interval_one(m, 0.5, &low, &high));
+    assert_true(model_interval_one(m, &said));
     model_save(m, &blob);
     assert_true(blob.len <= MODEL_MIN_BYTES);
     model_free(m);
@@ -584,8 +621,7 @@ static void test_categories(void **state)
     struct schema *schema = schema_new();
     struct err err;
     struct model *m;
-    double low;
-    double high;
+    struct issued said = issued_alone(10);
 
     (void)state;
     assert_int_equal(schema_add(schema, "colour", FEATURE_CATEGORICAL, NULL), 0);
@@ -597,7 +633,7 @@ static void test_categories(void **state)
 
         model_learn_one(m, &x, i % 2 ? 10 : 20, 1);
     }
-    assert_true(model_interval_one(m, 10, &low, &high));
+    assert_true(model_interval_one(m, &said));
     model_free(m);
     schema_free(schema);
 }
@@ -606,10 +642,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published),   cmocka_unit_test(test_coverage),
-        cmocka_unit_test(test_late_labels), cmocka_unit_test(test_drift),
-        cmocka_unit_test(test_issued),      cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_bounded),     cmocka_unit_test(test_bad_blobs),
-        cmocka_unit_test(test_parameters),  cmocka_unit_test(test_categories),
+        cmocka_unit_test(test_late_labels), cmocka_unit_test(test_learning),
+        cmocka_unit_test(test_drift),       cmocka_unit_test(test_issued),
+        cmocka_unit_test(test_hostile),     cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_bad_blobs),   cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_categories),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,51 @@ static void test_pr_auc(void **state)
     errors_free(numbers);
 }
 
+/* Of the rows of the window that came with an interval: which part held the label. */
+static void test_coverage(void **state)
+{
+    struct errors *e = errors_new(2, WINDOW), *again = errors_new(2, WINDOW);
+    enum errors_cover kept[1000];
+    struct errors_score got;
+    struct buf out = BUF_INIT;
+    struct rng rng;
+
+    (void)state;
+    rng_seed(&rng, 5);
+    for (int i = 0; i < 1000; i++) {
+        enum errors_cover cover[2] = {(enum errors_cover)(rng_random(&rng) * 3),
+                                      ERRORS_NO_INTERVAL};
+        double inside = 0, n = 0;
+
+        kept[i] = cover[0];
+        errors_add(e, &(struct errors_row){.label = i}, (double[]){1, 2});
+        if (i % 7)
+            errors_cover(e, cover);
+        else
+            kept[i] = ERRORS_NO_INTERVAL; /* nobody said */
+        for (int k = i < WINDOW ? 0 : i - WINDOW + 1; k <= i; k++) {
+            n += kept[k] != ERRORS_NO_INTERVAL;
+            inside += kept[k] == ERRORS_INSIDE;
+        }
+        errors_score(e, 0, &got);
+        assert_true(n > 0 ? got.coverage == inside / n : isnan(got.coverage));
+        errors_score(e, 1, &got);
+        assert_true(isnan(got.coverage));
+    }
+    errors_save(e, 2 * WINDOW, &out);
+    assert_true(errors_load(again, out.data, out.len));
+    for (size_t k = 0; k < 2; k++) {
+        struct errors_score same;
+
+        errors_score(e, k, &got);
+        errors_score(again, k, &same);
+        assert_true(got.coverage == same.coverage || (isnan(got.coverage) && isnan(same.coverage)));
+    }
+    buf_release(&out);
+    errors_free(e);
+    errors_free(again);
+}
+
 /* Saved rows give the same scores; those of other models are refused. */
 static void test_keep(void **state)
 {
@@ -371,15 +416,11 @@ static void test_verdict_of_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_window),
-        cmocka_unit_test(test_no_residue),
-        cmocka_unit_test(test_keep),
-        cmocka_unit_test(test_bound),
-        cmocka_unit_test(test_mean),
-        cmocka_unit_test(test_verdict),
-        cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_pr_auc),
-        cmocka_unit_test(test_verdict_of_classes),
+        cmocka_unit_test(test_window),   cmocka_unit_test(test_no_residue),
+        cmocka_unit_test(test_coverage), cmocka_unit_test(test_keep),
+        cmocka_unit_test(test_bound),    cmocka_unit_test(test_mean),
+        cmocka_unit_test(test_verdict),  cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_pr_auc),   cmocka_unit_test(test_verdict_of_classes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

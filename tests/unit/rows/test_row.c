@@ -120,10 +120,16 @@ static void test_reads_what_was_issued(void **state)
                                         "[2,1]",    "[null,1]", "\"1,2\"", "{\"low\":1}",
                                         "[1,true]", "[1,1e999]"};
 
-    assert_int_equal(read_prediction(f, "{\"value\":1,\"interval\":[-0.5,2e3],\"version\":"
-                                        "\"a-1\"}"),
-                     0);
+    assert_int_equal(
+        read_prediction(f, "{\"value\":1,\"interval\":[-0.5,2e3],\"alpha\":0.07,\"version\":"
+                           "\"a-1\"}"),
+        0);
     assert_true(linear->said.value == 1 && linear->said.low == -0.5 && linear->said.high == 2000);
+    assert_true(linear->said.alpha == 0.07);
+    assert_int_equal(
+        read_prediction(f, "{\"value\":1,\"interval\":[0,2],\"alpha\":1e999,\"version\":\"a-1\"}"),
+        0);
+    assert_true(isnan(linear->said.alpha)); /* of an older release, or nonsense */
     assert_int_equal(linear->version.type, JSON_STRING);
     assert_int_equal(linear->version.len, 5);
     assert_false(issued_has_interval(&f->served[1].said));
