@@ -44,8 +44,8 @@ extern const struct learn_value forest_warning_defaults[];
 /* The parameters above, in the table of a class whose struct `of` has them as `forest`. */
 #define FOREST_PARAM(of, field) .name = #field, .offset = offsetof(struct of, forest.field)
 #define FOREST_PARAMS(of, metrics, default_metric, default_disable)                                \
-    {FOREST_PARAM(of, n_models), .type = PARAM_COUNT, .fallback = 10, .min = 1, .max = 1000,       \
-     .multiplies = true,         .help = "Trees."},                                                \
+    {FOREST_PARAM(of, n_models), .type = PARAM_COUNT, .fallback = 10,  .min = 1,                   \
+     .max = LEARN_MAX_MEMBERS,   .multiplies = true,  .help = "Trees."},                           \
         {FOREST_PARAM(of, max_features),                                                           \
          .type = PARAM_AMOUNT,                                                                     \
          .fallback_class = "sqrt",                                                                 \
