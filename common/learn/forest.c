@@ -36,8 +36,6 @@ static struct tree *new_tree(const struct forest *f)
 
     if (f->kinds)
         tree_set_kinds(&tree->base, f->kinds);
-    if (f->share != SIZE_MAX)
-        tree_set_max_bytes(&tree->base, f->share);
     return tree;
 }
 
@@ -109,20 +107,78 @@ static size_t own_bytes(const struct forest *f, size_t least)
     return bytes;
 }
 
-/* By nothing but what is saved and the bound, so that it is the same after a sample and a load. */
-static void share_out(struct forest *f)
+static size_t tree_bytes_of(const struct tree *tree)
 {
-    size_t parts = f->params->warning_detector->class == &no_drift_class ? 1 : 2;
-    size_t own;
+    return tree ? tree->bytes : 0;
+}
+
+static size_t all_tree_bytes(const struct forest *f)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < f->n; i++)
+        bytes += tree_bytes_of(f->members[i].tree) + tree_bytes_of(f->members[i].background);
+    return bytes;
+}
+
+/* The largest tree that has leaves to deactivate; NULL when none has. */
+static struct tree *largest_active(const struct forest *f)
+{
+    struct tree *largest = NULL;
+
+    for (size_t i = 0; i < 2 * f->n; i++) {
+        struct tree *tree = i % 2 ? f->members[i / 2].background : f->members[i / 2].tree;
+
+        if (tree && tree->n_active && (!largest || tree->bytes > largest->bytes))
+            largest = tree;
+    }
+    return largest;
+}
+
+/* Until the trees are within `room`, as far as they can be: returns what they take then. */
+static size_t shrink(struct forest *f, size_t room)
+{
+    size_t bytes = all_tree_bytes(f);
+    struct tree *tree;
+
+    while (bytes > room && (tree = largest_active(f))) {
+        bytes -= tree->bytes;
+        tree_set_max_bytes(&tree->base, tree->bytes - 1); /* it frees an eighth */
+        bytes += tree->bytes;
+    }
+    for (size_t i = f->n; bytes > room && i-- > 0;) {
+        bytes -= tree_bytes_of(f->members[i].background);
+        free_tree(f, f->members[i].background);
+        f->members[i].background = NULL;
+    }
+    return bytes;
+}
+
+/*
+ * Keeps the bound, and says how far each tree may grow with the next sample, so that all of them
+ * together stay within it. By nothing but what is saved and the bound: it comes to the same after a
+ * sample and after a load.
+ */
+static void keep_bound(struct forest *f)
+{
+    size_t own = own_bytes(f, DETECTOR_BYTES);
+    size_t room = f->max_bytes > own ? (f->max_bytes - own) / 16 * 15 : 0;
+    size_t n_trees = f->n;
+    size_t bytes;
+    size_t step;
 
     if (f->max_bytes == SIZE_MAX)
         return;
-    own = own_bytes(f, DETECTOR_BYTES);
-    f->share = f->max_bytes > own ? (f->max_bytes - own) / (size_t)f->params->n_models / parts : 0;
+    bytes = shrink(f, room);
+    for (size_t i = 0; i < f->n; i++)
+        n_trees += f->members[i].background != NULL;
+    step = ((room > bytes ? room - bytes : 0) + room / 32) / (n_trees ? n_trees : 1);
     for (size_t i = 0; i < f->n; i++) {
-        tree_set_max_bytes(&f->members[i].tree->base, f->share);
-        if (f->members[i].background)
-            tree_set_max_bytes(&f->members[i].background->base, f->share);
+        struct forest_member *m = &f->members[i];
+
+        tree_set_max_bytes(&m->tree->base, m->tree->bytes + step);
+        if (m->background)
+            tree_set_max_bytes(&m->background->base, m->background->bytes + step);
     }
 }
 
@@ -184,7 +240,7 @@ void forest_learn(struct learner *lrn, const double *x, double y, double weight)
         tree_learn(&m->tree->base, x, y, k);
         watch(f, m, y, answer);
     }
-    share_out(f);
+    keep_bound(f);
 }
 
 /* The learner */
@@ -200,7 +256,6 @@ struct learner *forest_new(const struct component *component, const struct fores
     f->component = component;
     f->params = params;
     f->max_bytes = SIZE_MAX;
-    f->share = SIZE_MAX;
     rng_seed(&f->rng, params->seed == PARAM_NONE ? 0 : params->seed);
     f->by_name = mem_zalloc(n, sizeof(*f->by_name));
     for (size_t j = 0; j < n; j++)
@@ -235,14 +290,8 @@ void forest_free(struct learner *lrn)
 size_t forest_bytes(const struct learner *lrn)
 {
     const struct forest *f = (const struct forest *)lrn;
-    size_t bytes = own_bytes(f, 0);
 
-    for (size_t i = 0; i < f->n; i++) {
-        bytes += tree_bytes(&f->members[i].tree->base);
-        if (f->members[i].background)
-            bytes += tree_bytes(&f->members[i].background->base);
-    }
-    return bytes;
+    return own_bytes(f, 0) + all_tree_bytes(f);
 }
 
 void forest_set_max_bytes(struct learner *lrn, size_t max)
@@ -250,7 +299,7 @@ void forest_set_max_bytes(struct learner *lrn, size_t max)
     struct forest *f = (struct forest *)lrn;
 
     f->max_bytes = max;
-    share_out(f);
+    keep_bound(f);
 }
 
 void forest_set_kinds(struct learner *lrn, const enum feature_kind *kinds)
@@ -348,7 +397,7 @@ void forest_load(struct learner *lrn, struct blob_reader *in)
             blob_fail(in, "the trees need more memory than they may have");
     }
     if (!blob_failed(in))
-        share_out(f);
+        keep_bound(f);
 }
 
 /* Showing */

@@ -14,8 +14,9 @@
  * As in River, a sample's own weight does not count, and max_features goes by the number of
  * features of the first sample that has any.
  *
- * Each tree may take an equal share of what the forest may, the trees in the background, there or
- * not, too: a tree that reaches it deactivates its deepest leaves (tree.c).
+ * The trees, those in the background too, share what the forest may take: when it is full, the
+ * largest of them deactivates its least promising leaves (tree.c). Once there are none left to
+ * deactivate, the trees in the background go; a drift then replaces a tree by a new one.
  */
 #ifndef OXBOW_LEARN_FOREST_H
 #define OXBOW_LEARN_FOREST_H
@@ -117,7 +118,6 @@ struct forest {
     size_t *by_name;
     enum feature_kind *kinds; /* NULL: none of the features is a category */
     size_t max_bytes;         /* SIZE_MAX: not bounded yet */
-    size_t share;             /* of it, for each tree */
     uint64_t n_deactivated;   /* leaves of trees that are gone */
     size_t n;
     struct forest_member *members;

@@ -2,8 +2,6 @@
 #include "golden.h"
 #include "support.h"
 
-#define BOUND ((size_t)200000)
-
 /* Every prediction is River's within 1e-9, and so many drifts, warnings and leaves. */
 static void test_regressor(void **state)
 {
@@ -33,13 +31,13 @@ static double number_in(const struct model *m, const char *name)
 }
 
 /* The model that `m` becomes when it is stopped here; `m` is freed. */
-static struct model *restarted(struct model *m, const struct schema *schema)
+static struct model *restarted(struct model *m, const struct schema *schema, size_t bound)
 {
     struct buf blob = BUF_INIT;
     struct err err = {0};
 
     model_save(m, &blob);
-    struct model *again = model_load(blob.data, blob.len, schema, BOUND, &err);
+    struct model *again = model_load(blob.data, blob.len, schema, bound, &err);
 
     if (!again)
         fail_msg("%s", err.text);
@@ -52,7 +50,7 @@ static struct model *restarted(struct model *m, const struct schema *schema)
  * Trees that grow into their bound, one of the forests being stopped now and then: it is kept after
  * each sample, leaves are deactivated and counted, and both answer the same to the last bit.
  */
-static void check_bounded(const char *pipeline)
+static void check_bounded(const char *pipeline, size_t bound)
 {
     struct schema *schema = support_schema(FEATURES);
     struct model *steady = support_model(pipeline, schema);
@@ -60,8 +58,8 @@ static void check_bounded(const char *pipeline)
     struct rng rng;
 
     rng_seed(&rng, 1);
-    model_set_max_bytes(steady, BOUND);
-    model_set_max_bytes(stopped, BOUND);
+    model_set_max_bytes(steady, bound);
+    model_set_max_bytes(stopped, bound);
     for (size_t i = 0; i < 6000; i++) {
         double x[FEATURES];
         double y = support_sample(&rng, x) * (i / 1500 % 2 ? -3 : 1); /* with drifts */
@@ -71,9 +69,9 @@ static void check_bounded(const char *pipeline)
         assert_memory_equal(&a, &b, sizeof(a));
         support_learn(steady, x, y, 1);
         support_learn(stopped, x, y, 1);
-        assert_true(model_bytes(steady) <= BOUND);
+        assert_true(model_bytes(steady) <= bound);
         if (i % 500 == 0)
-            stopped = restarted(stopped, schema);
+            stopped = restarted(stopped, schema, bound);
     }
     print_message("  %s: %g leaves, %g deactivated, %g warnings, %g drifts, %zu bytes\n",
                   model_class(steady), number_in(steady, "leaves"),
@@ -90,11 +88,13 @@ static void check_bounded(const char *pipeline)
 static void test_bounded(void **state)
 {
     (void)state;
-    check_bounded("[{\"arf_regressor\": {\"n_models\": 5, \"remove_poor_attrs\": true, "
-                  "\"splitter\": {\"tebst_splitter\": "
-                  "{\"digits\": 4}}}}]");
+    check_bounded(
+        "[{\"arf_regressor\": {\"n_models\": 5, \"remove_poor_attrs\": true, \"splitter\": "
+        "{\"tebst_splitter\": {\"digits\": 4}}}}]",
+        200000);
     check_bounded("[{\"arf_classifier\": {\"n_models\": 20, \"grace_period\": 10, \"delta\": 0.5, "
-                  "\"tau\": 0.5, \"drift_detector\": {\"adwin\": {\"delta\": 1e-4}}}}]");
+                  "\"tau\": 0.5, \"drift_detector\": {\"adwin\": {\"delta\": 1e-4}}}}]",
+                  120000);
 }
 
 int main(void)
