@@ -1,6 +1,7 @@
 /* Values of parameters that are no classes: see spec_values.h. */
 #include "learn/spec_values.h"
 
+#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -5,11 +5,11 @@
 #ifndef OXBOW_LEARN_SPEC_VALUES_H
 #define OXBOW_LEARN_SPEC_VALUES_H
 
-#include <cjson/cJSON.h>
-
 #include "base/buf.h"
 #include "base/err.h"
 #include "learn/registry.h"
+
+struct cJSON;
 
 /* Where in the text we are: "[1].linear_regression.l2". */
 struct spec_path {
@@ -22,17 +22,18 @@ size_t spec_push(struct spec_path *path, const char *name);
 void spec_pop(struct spec_path *path, size_t before);
 
 /* A list or object that is there already is freed. */
-int spec_number(const cJSON *json, const struct learn_param *param, void *value,
+int spec_number(const struct cJSON *json, const struct learn_param *param, void *value,
                 const struct spec_path *path, struct err *err) MUST_CHECK;
-int spec_choice(const cJSON *json, const struct learn_param *param, int *value,
+int spec_choice(const struct cJSON *json, const struct learn_param *param, int *value,
                 const struct spec_path *path, struct err *err) MUST_CHECK;
-int spec_amount(const cJSON *json, const struct learn_param *param, struct learn_amount *value,
-                const struct spec_path *path, struct err *err) MUST_CHECK;
-int spec_names(const cJSON *json, struct learn_names *value, const struct spec_path *path,
+int spec_amount(const struct cJSON *json, const struct learn_param *param,
+                struct learn_amount *value, const struct spec_path *path,
+                struct err *err) MUST_CHECK;
+int spec_names(const struct cJSON *json, struct learn_names *value, const struct spec_path *path,
                struct err *err) MUST_CHECK;
-int spec_lists(const cJSON *json, struct learn_lists *lists, struct spec_path *path,
+int spec_lists(const struct cJSON *json, struct learn_lists *lists, struct spec_path *path,
                struct err *err) MUST_CHECK;
-int spec_text(const cJSON *json, char **value, const struct spec_path *path,
+int spec_text(const struct cJSON *json, char **value, const struct spec_path *path,
               struct err *err) MUST_CHECK;
 
 #endif
