@@ -95,7 +95,7 @@ struct learn_param {
     enum learn_kind kind;       /* CLASS, RATE, MAP: what it may name */
     const char *fallback_class; /* CLASS; AMOUNT: the choice, NULL for the number `fallback` */
     const struct learn_value *fallback_values; /* CLASS: ends with a name of NULL; NULL: none */
-    bool may_grow;    /* CLASS: a learner that is not of fixed size is allowed, too */
+    bool may_grow;    /* CLASS: a learner that sees the features, and need not be of fixed size */
     bool multiplies;  /* COUNT: how many there are of each learner in the parameters */
     bool late;        /* came after its class: the canonical text has it only when it is not the
                          default, which is what the class did before */

@@ -68,7 +68,7 @@ static void use(struct model *m)
  * A blob of up to so many bytes is tried at each of them; a larger one, most of which are the words
  * of random generators, at as many places of it. The fuzzer goes to all.
  */
-#define PLACES 1500
+#define PLACES 900
 
 static size_t step_of(size_t len)
 {
