@@ -111,6 +111,8 @@ NOTES = {
     "srp_classifier": SRP.rstrip(),
     "softmax_regression": "River's learns any number of labels, and so every classifier here two: the task's positive one, "
     "and the other. More would need a probability for each label wherever there is one now; there is no such kind of task.",
+    "adaptive_conformal": "The nearest that River has is `conf.RegressionJackknife`, whose quantiles stay where they are. What goes out "
+    "with a prediction, what comes back, and where it is not as in the paper: [intervals.md](intervals.md).",
     "calibrated_classifier": "Before the classifier learns a row, the log-odds of its own answer (within those of 1e-6 and "
     "1 - 1e-6) and the label go into the window, once it has learned both labels. The sigmoid over them is fitted with Platt's "
     "smoothed labels when the window has `min_labels` of each kind, and after each `refit_every` labels from then on, by at most "
