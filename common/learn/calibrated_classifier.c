@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "learn/classes.h"
+#include "learn/explain.h"
 #include "learn/learner.h"
 #include "learn/platt.h"
 
@@ -185,6 +186,40 @@ static void calibrated_inspect(const struct learner *lrn, const struct schema *s
         c->inner->ops->inspect(c->inner, schema, out);
 }
 
+/* Makes the classifier's log-odds those that the sigmoid makes of them. */
+static void scale_odds(const struct calibrated *c, double score, struct explanation *ex)
+{
+    double odds = explanation_sum(ex);
+    double by = c->fit.slope;
+
+    if (odds != 0)
+        by *= score / odds; /* a score ends at 1e-6 */
+    ex->base = by * ex->base + c->fit.intercept;
+    for (size_t i = 0; i < ex->n_parts; i++) {
+        ex->parts[i].weight *= by;
+        ex->parts[i].contribution *= by;
+    }
+}
+
+static void calibrated_explain(const struct learner *lrn, const double *x, struct explanation *ex)
+{
+    const struct calibrated *c = (const struct calibrated *)lrn;
+    double p = learner_predict(c->inner, x);
+
+    if (c->inner->ops->explain) {
+        c->inner->ops->explain(c->inner, x, ex);
+        if (!c->is_fit || isnan(p))
+            return;
+        if (ex->is_log_odds) {
+            scale_odds(c, platt_score(p), ex);
+            return;
+        }
+        explanation_clear(ex); /* parts of a probability are no parts of its odds */
+    }
+    ex->base = calibrated_predict(lrn, x);
+    ex->base_name = "the classifier's answer";
+}
+
 static void calibrated_set_kinds(struct learner *lrn, const enum feature_kind *kinds)
 {
     struct learner *inner = ((struct calibrated *)lrn)->inner;
@@ -217,7 +252,7 @@ static const struct learner_ops ops = {
     .bytes = calibrated_bytes,
     .set_max_bytes = calibrated_set_max_bytes,
     .inspect = calibrated_inspect,
-    .explain = NULL,
+    .explain = calibrated_explain,
     .set_kinds = calibrated_set_kinds,
     .set_schema = calibrated_set_schema,
 };

@@ -100,14 +100,29 @@ double explanation_total(const struct explanation *ex)
     return ex->is_log_odds ? 1 / (1 + exp(-sum)) : sum;
 }
 
-void explanation_release(struct explanation *ex)
+static void free_arrays(struct explanation *ex)
 {
     for (size_t i = 0; i < ex->n_neighbours; i++)
         free(ex->neighbours[i].features);
     free(ex->neighbours);
     free(ex->path);
     free(ex->parts);
+}
+
+void explanation_release(struct explanation *ex)
+{
+    free_arrays(ex);
     *ex = (struct explanation)EXPLANATION_INIT;
+}
+
+void explanation_clear(struct explanation *ex)
+{
+    free_arrays(ex);
+    *ex = (struct explanation){
+        .schema = ex->schema,
+        .class_name = ex->class_name,
+        .prediction = ex->prediction,
+    };
 }
 
 /* Writing */

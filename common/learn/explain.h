@@ -42,13 +42,12 @@
  *     gaussian_nb               of the log-odds; base: those of the shares of labels. A feature:
  *                               the difference of its log densities.
  *     target_standard_scaler    its regressor's, every label scaled back.
- *     amf_regressor,            base: the mean label, or the smoothed share of positive ones. A
- *     amf_classifier            feature: what a node answers less what the one before answered,
- *                               where that asked for the feature, by the weight of what comes
- *                               behind; the mean over all trees.
- *     mean, prior               base: the mean label. No parts.
- *     statistic_regressor,      base: the answer. No parts.
- *     no_change_classifier
+ *     calibrated_classifier     its classifier's where that explains log-odds, by the slope, and
+ * the intercept in the base; else base: the answer, and no parts. amf_regressor,            base:
+ * the mean label, or the smoothed share of positive ones. A amf_classifier            feature: what
+ * a node answers less what the one before answered, where that asked for the feature, by the weight
+ * of what comes behind; the mean over all trees. mean, prior               base: the mean label. No
+ * parts. statistic_regressor,      base: the answer. No parts. no_change_classifier
  *
  * A branch of the tree keeps no statistics once it has split. The mean of a node
  * is that of the leaves below it, weighted by what they have seen: the labels that
@@ -152,6 +151,8 @@ void explanation_write(const struct explanation *ex, const char *model, const ch
                        double served, struct buf *out);
 
 /* For learners: their slot `explain` calls these. */
+
+void explanation_clear(struct explanation *ex); /* as the slot was given it */
 
 struct explain_part *explanation_add_part(struct explanation *ex, enum explain_kind kind,
                                           size_t index, double contribution);

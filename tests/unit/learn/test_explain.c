@@ -53,6 +53,8 @@ static const char *const more_pipelines[] = {
     "[{\"knn_regressor\": {\"aggregation_method\": \"median\", \"n_neighbors\": 7}}]",
     "[{\"knn_regressor\": {\"aggregation_method\": \"weighted_mean\"}}]",
     "[{\"hoeffding_tree_regressor\": {\"grace_period\": 20, \"leaf_prediction\": \"model\"}}]",
+    "[\"standard_scaler\", {\"calibrated_classifier\": {\"classifier\": \"logistic_regression\"}}]",
+    "[{\"calibrated_classifier\": {\"classifier\": \"hoeffding_tree_classifier\"}}]",
 };
 
 static void check_ages(const char *pipeline, uint64_t seed)
