@@ -243,6 +243,8 @@ static void loop_publish(struct loop *l)
     struct buf blob = BUF_INIT;
     struct err err;
 
+    if (l->publish == 1)
+        return; /* what learns answers by itself */
     model_save(l->learner, &blob);
     model_free(l->serving);
     l->serving = model_load(blob.data, blob.len, l->schema, MODEL_DEFAULT_MAX_BYTES, &err);
@@ -285,8 +287,8 @@ static void loop_step(struct loop *l, const double *x, double y, struct outcome 
     }
     memcpy(l->asked[at].x, x, sizeof(l->asked[at].x));
     l->asked[at].y = y;
-    model_answer(l->serving, x, &l->asked[at].said);
-    l->asked[at].learned = model_learned(l->serving);
+    model_answer(l->serving ? l->serving : l->learner, x, &l->asked[at].said);
+    l->asked[at].learned = model_learned(l->serving ? l->serving : l->learner);
     l->n++;
 }
 
