@@ -19,7 +19,7 @@ import random
 import struct
 
 import river
-from river import drift, ensemble, linear_model, naive_bayes, neighbors, optim, tree
+from river import drift, ensemble, forest, linear_model, naive_bayes, neighbors, optim, tree
 from river.ensemble import streaming_random_patches
 
 import record_families
@@ -146,6 +146,12 @@ def changes():
 def on_wide():
     yield regressor("wide regressor", n_models=4, seed=10, subspace_size="sqrt")
     yield classifier("wide classifier", n_models=4, seed=11, **EAGER)
+    # Forests draw among their features by name: members are told those of their own.
+    small = {"n_estimators": 2, "seed": 1}
+    clocked = {name: {"adwin": {"delta": delta, "clock": 1}}
+               for name, delta in (("drift_detector", 0.8), ("warning_detector", 0.9))}
+    yield classifier("wide forests", {"amf_classifier": small}, forest.AMFClassifier(**small), n_models=2, seed=5,
+                     lam=1, **clocked)
 
 
 def on_changes():

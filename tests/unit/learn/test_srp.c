@@ -9,7 +9,7 @@ static void test_traces(void **state)
     golden_family_of("srp", "regressors", 8);
     golden_family_of("srp", "classifiers", 7);
     golden_family_of("srp", "categories", 2);
-    golden_family_of("srp-wide", "wide", 2);
+    golden_family_of("srp-wide", "wide", 3);
     golden_family_of("srp-changes", "changes", 2);
 }
 
