@@ -77,7 +77,8 @@ many rows they learned so (`learned_when_full`, a row once a tree). Where a row'
 River may stop with an error; here the node is not split. Weights of samples do not count, as in River. """
 
 ARF = """The trees, those in the background too, share `max_model_bytes`: when it is used up, the largest of them deactivates the
-leaves that are least likely to be split, which `deactivated_leaves` counts. As in River, the weight of a sample
+leaves that are least likely to be split, which `deactivated_leaves` counts; once there are none left, the trees in the
+background go. As in River, the weight of a sample
 does not count, and `max_features` goes by how many features the first row has; here a row without any is passed over for
 that. River takes 1 for one feature and 1.0 for all; here 1 is all. """
 
