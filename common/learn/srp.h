@@ -7,10 +7,11 @@
  *     srp_member.c    one member: its learner, its features, its detectors, its successor
  *
  * Every member learns from some of the features and from each sample Poisson(lam)
- * times. What its prediction is wrong by goes to two drift detectors: a warning starts
- * a successor in the background, on other features, and a drift puts it in the
- * member's place. Draws, and their order, are River's; a sample's weight does not
- * count, as in River.
+ * times. Two drift detectors watch whether its answers are right, or of a regressor the
+ * answers or their errors: a warning starts a successor in the background, on other
+ * features, and a drift puts it in the member's place. Draws, and their order, are
+ * River's, all of random.Random; where River averages with NumPy, the sums here run
+ * from the first member to the last. A sample's weight does not count, as in River.
  *
  * Other than in River the features are those of the schema, and not those that the
  * first sample happened to have. As in River a successor draws among those that the
