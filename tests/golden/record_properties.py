@@ -144,6 +144,9 @@ def main():
     for described in listing:
         if described["kind"] not in ("regressor", "classifier", "preprocessor"):
             continue
+        if not described["river"]:
+            print(f"not recorded: {described['name']}: River has no such class")
+            continue
         try:
             made = make(described)
         except Exception as e:
