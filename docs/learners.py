@@ -128,7 +128,8 @@ FIGURES = TABLE + """
 Progressive validation on the small data sets that River comes with, and on a thousand rows of its generators: the figure of
 River's benchmark page or of the example in the class's own documentation, where its own code gives it again; River %(river)s, run by
 `python3 tests/golden/record_published.py`; and ours. Equality is claimed to River's release as it was run, within 1e-9 of the
-larger of 1 and the figure. What draws at random has the seed of the pipeline, and draws as Python's random.Random does.
+larger of 1 and the figure. What draws at random has the seed of the pipeline, and draws as Python's random.Random does. [paired.md](paired.md) has whole
+streams over several seeds.
 
 ```
 docs/learners.py --csv /tmp/river-data

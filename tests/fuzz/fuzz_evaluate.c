@@ -58,7 +58,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_append(&text, data + (size ? 1 : 0), size ? size - 1 : 0);
     struct table *t = table_open(csv_open_memory(text.data, text.len), &o, &err);
     require(t != NULL);
-    struct evaluation_options options = {.kind = o.kind, .schema = table_schema(t)};
+    struct evaluation_options options = {.kind = o.kind,
+                                         .schema = table_schema(t),
+                                         .window = how & 32 ? 3 : 0,
+                                         .window_seconds = (how & 34) == 34 ? 2.5 : 0};
     struct evaluation *ev = evaluation_new(&options, &err);
     struct evaluation_result r;
     const char *linear = how & 1 ? "[\"standard_scaler\",\"logistic_regression\"]"
@@ -76,6 +79,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     evaluation_result(ev, 0, &r);
     require(!(how & 1) || metric_set_scored(r.metrics[SCORECARD_ALL]) == 0 ||
             isfinite(metric_set_loss(r.metrics[SCORECARD_ALL])));
+    for (size_t i = SCORECARD_ALL + 1; i < SCORECARD_SPANS; i++)
+        require(!r.metrics[i] ||
+                metric_set_scored(r.metrics[i]) <=
+                    (i == SCORECARD_WINDOW ? 3 : metric_set_scored(r.metrics[SCORECARD_ALL])));
     evaluation_free(ev);
     table_close(t);
     buf_release(&text);
