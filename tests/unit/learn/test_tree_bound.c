@@ -60,7 +60,7 @@ static struct shape shape_of(const struct model *m)
     return shape;
 }
 
-/* Four fifths of the memory that it has: leaves stop, no more than it takes, and not the best ones. */
+/* Four fifths of the memory it has: leaves stop, no more than it takes, and not the best ones. */
 static void check_bound(const char *pipeline)
 {
     struct schema *schema = support_schema(FEATURES);
