@@ -147,7 +147,8 @@ static void test_drift(void **state)
          "drift.adwin.clock: write a whole number from 1 to 1000000"},
         {WITH("\"drift\": 5"), "drift: write \"class\" or {\"class\": {parameters}}"},
         {WITH("\"drift\": \"linear_regression\""),
-         "drift: unknown class \"linear_regression\". Known: adwin, page_hinkley, kswin, ddm, no_drift"},
+         "drift: unknown class \"linear_regression\". Known: adwin, page_hinkley, kswin, ddm, "
+         "no_drift"},
     };
 
     (void)state;
