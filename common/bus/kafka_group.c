@@ -18,6 +18,13 @@
 #define SESSION_MIN_MS 6000 /* what brokers allow unless they are told otherwise */
 #define RETRY_MS       20
 
+/*
+ * librdkafka before 2.3.0 aborts the process when a member is destroyed between joining its group
+ * and its first assignment (its issue 4312).
+ */
+#define SETTLED_SINCE 0x020300ff
+#define SETTLE_MS     10000
+
 /* ---- Partitions come and go ---- */
 
 static const char *name_of(const struct kafka_reader *r, const char *full)
@@ -87,6 +94,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     rd_kafka_error_t *error = NULL;
 
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        r->is_settled = true;
         take_over(r, list);
         if (in_steps)
             error = rd_kafka_incremental_assign(rk, list);
@@ -103,6 +111,35 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     }
     if (error)
         rd_kafka_error_destroy(error); /* it is closing, or fatal: polling will say so */
+}
+
+/* ---- Leaving ---- */
+
+/* The group has answered that it is a member. */
+static bool has_joined(const struct kafka_reader *r)
+{
+    char *id = rd_kafka_memberid(r->rk);
+    bool is_member = id && id[0];
+
+    rd_kafka_mem_free(r->rk, id);
+    return is_member;
+}
+
+bool kafka_group_settle(struct kafka_reader *r)
+{
+    int64_t deadline = clock_mono_ms() + SETTLE_MS;
+
+    if (rd_kafka_version() >= SETTLED_SINCE)
+        return true;
+    while (!r->is_settled && has_joined(r)) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(r->rk, RETRY_MS);
+
+        if (m)
+            rd_kafka_message_destroy(m);
+        if (clock_mono_ms() > deadline)
+            return false;
+    }
+    return true;
 }
 
 /* ---- Joining ---- */

@@ -78,6 +78,8 @@ void kafka_reader_close(struct bus_reader *base)
     if (r->topics) {
         /* Leaving may hand places back, which has nothing left to tell. */
         r->event = NULL;
+        if (!kafka_group_settle(r))
+            return; /* its threads go on with what is here */
         rd_kafka_consumer_close(r->rk);
     }
     for (size_t i = 0; i < r->n_places; i++)

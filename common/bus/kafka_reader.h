@@ -52,7 +52,8 @@ struct kafka_reader {
     char **topics; /* bus.h's names, NULL-terminated; NULL: positioned */
     bus_group_fn event;
     void *ctx;
-    bool has_lost; /* messages handed out were taken before they were committed */
+    bool has_lost;   /* messages handed out were taken before they were committed */
+    bool is_settled; /* has had its first assignment */
 };
 
 static inline struct kafka_reader *kafka_reader_of(struct bus_reader *base)
@@ -75,6 +76,11 @@ int kafka_read_trouble(struct kafka_reader *r, struct kafka_place *place,
                        const rd_kafka_message_t *m, struct err *err);
 int kafka_group_trouble(struct kafka_reader *r, struct kafka_place *place,
                         const rd_kafka_message_t *m, struct err *err);
+/*
+ * Gets a member of a group ready to be destroyed. False when it must not be: then its handle is to
+ * be left alone, and the group forgets it when its session times out.
+ */
+bool kafka_group_settle(struct kafka_reader *r);
 /* What a positioned reader does before it waits: looks for missing topics, says what was trimmed.
  */
 int kafka_read_prepare(struct kafka_reader *r, struct err *err);

@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "learn/tree_internal.h"
 
-#define MODEL_TIMES_MAX                                                                            \
-    1e6 /* that a model in a leaf learns one sample: its weight may be anything */
+/* How often at most a model in a leaf learns one sample: its weight may be anything. */
+#define MODEL_TIMES_MAX 1000000
 
 /* Leaves */
 
@@ -157,13 +157,12 @@ static const double *observed(const struct tree *tree, const struct leaf *leaf, 
 static void teach_model(const struct tree *tree, struct leaf *leaf, const double *x, double y,
                         double w)
 {
-    double times = fmin(floor(w), MODEL_TIMES_MAX);
-
     if (!tree->params->leaf_model->class->weightless) {
         learner_learn(leaf->model, x, y, w);
         return;
     }
-    for (double k = 0; k < times; k++)
+    size_t times = w < MODEL_TIMES_MAX ? (size_t)w : MODEL_TIMES_MAX;
+    for (size_t k = 0; k < times; k++)
         learner_learn(leaf->model, x, y, 1);
 }
 

@@ -113,6 +113,28 @@ static void members_share_the_messages(void **state)
     bus_reader_close(members[1]);
 }
 
+/* A member may leave at any moment: before it has joined, while it joins, before it has anything.
+ */
+static void members_may_leave_at_once(void **state)
+{
+    struct bus_fixture *f = *state;
+    struct bus_reader *stays = join(f, "stays", 0);
+    const struct bus_msg *m;
+
+    put_many(f, topic, 1, 3, true);
+    expect_values(f, stays, 1, 3);
+    for (int i = 0; i < 12; i++) {
+        struct bus_reader *goes = join(f, "goes", 0);
+        const int64_t until_ms = clock_mono_ms() + 3 * (int64_t)i;
+
+        do {
+            assert_int_equal(bus_poll(stays, 10, 1, &m, &f->err), 0);
+        } while (clock_mono_ms() < until_ms);
+        bus_reader_close(goes);
+    }
+    bus_reader_close(stays);
+}
+
 /* What is committed does not come again, and the floor is where everything before is committed. */
 static void committed_messages_stay_away(void **state)
 {
@@ -285,6 +307,7 @@ static void max_holds_in_groups(void **state)
 static const struct CMUnitTest tests[] = {
     TEST(a_new_group_starts_at_the_oldest),
     TEST(members_share_the_messages),
+    TEST(members_may_leave_at_once),
     TEST(committed_messages_stay_away),
     TEST(own_uncommitted_messages_come_first),
     TEST(left_messages_are_claimed),

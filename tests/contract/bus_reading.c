@@ -203,8 +203,10 @@ static void every_delivery_is_told(void **state)
     assert_int_equal(f->told.failed, 0);
     assert_ptr_equal(f->told.last_opaque, &mark);
     struct bus_reader *r = reader_at(f, "t", BUS_POS_OLDEST);
-    assert_int_equal(poll_some(f, r, 1000, &m), 1000);
-    assert_int_equal(bus_pos_compare(f->bus, &m[999].pos, &f->told.last_pos), 0);
+    int n = 0;
+    for (int seen = 0; seen < 1000; seen += n) /* they may travel in several pieces */
+        n = poll_some(f, r, 1000, &m);
+    assert_int_equal(bus_pos_compare(f->bus, &m[n - 1].pos, &f->told.last_pos), 0);
     bus_reader_close(r);
 }
 
