@@ -23,7 +23,7 @@
  * and its first assignment (its issue 4312).
  */
 #define SETTLED_SINCE 0x020300ff
-#define SETTLE_MS     10000
+#define SETTLE_MS     5000 /* of brokers that answer */
 
 /* ---- Partitions come and go ---- */
 
@@ -115,6 +115,18 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 
 /* ---- Leaving ---- */
 
+/* Serves the callbacks of a member that is read no more. */
+static void serve(struct kafka_reader *r)
+{
+    rd_kafka_message_t *m = rd_kafka_consumer_poll(r->rk, RETRY_MS);
+    struct err err = {0};
+
+    if (m && m->err)
+        kafka_group_trouble(r, NULL, m, &err);
+    if (m)
+        rd_kafka_message_destroy(m);
+}
+
 /* The group has answered that it is a member. */
 static bool has_joined(const struct kafka_reader *r)
 {
@@ -125,21 +137,32 @@ static bool has_joined(const struct kafka_reader *r)
     return is_member;
 }
 
+static bool has_partitions(const struct kafka_reader *r)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+    bool has_some = !rd_kafka_assignment(r->rk, &list) && list->cnt > 0;
+
+    if (list)
+        rd_kafka_topic_partition_list_destroy(list);
+    return has_some;
+}
+
+/*
+ * One step after the other, as librdkafka 2.0 trips over a member that is closed in the middle of
+ * a rebalance: the first assignment is awaited, what it has is handed back, then it may go.
+ */
 bool kafka_group_settle(struct kafka_reader *r)
 {
     int64_t deadline = clock_mono_ms() + SETTLE_MS;
 
-    if (rd_kafka_version() >= SETTLED_SINCE)
-        return true;
-    while (!r->is_settled && has_joined(r)) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(r->rk, RETRY_MS);
-
-        if (m)
-            rd_kafka_message_destroy(m);
-        if (clock_mono_ms() > deadline)
-            return false;
-    }
-    return true;
+    while (!r->is_settled && has_joined(r) && !r->is_refused && !r->trouble.is_down &&
+           clock_mono_ms() < deadline)
+        serve(r);
+    rd_kafka_unsubscribe(r->rk);
+    do {
+        serve(r);
+    } while (has_partitions(r) && clock_mono_ms() < deadline);
+    return r->is_settled || !has_joined(r) || rd_kafka_version() >= SETTLED_SINCE;
 }
 
 /* ---- Joining ---- */
@@ -209,6 +232,7 @@ struct bus_reader *kafka_group_join(struct bus *base, const char *group, const c
     r->ctx = ctx;
     if (subscribe(r, n_topics, err) == 0)
         return &r->base;
+    r->is_settled = true; /* it is not even joining */
     kafka_reader_close(&r->base);
     return NULL;
 }
@@ -255,6 +279,7 @@ int kafka_group_trouble(struct kafka_reader *r, struct kafka_place *place,
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT:
     case RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL:
+        r->is_refused = true;
         return kafka_fail(r->bus, &r->trouble, m->err, "as member of a group", err);
     default:
         return 0; /* librdkafka goes on by itself */

@@ -54,6 +54,7 @@ struct kafka_reader {
     void *ctx;
     bool has_lost;   /* messages handed out were taken before they were committed */
     bool is_settled; /* has had its first assignment */
+    bool is_refused; /* it may not be a member, or not read */
 };
 
 static inline struct kafka_reader *kafka_reader_of(struct bus_reader *base)
