@@ -11,6 +11,7 @@
 
 #include "learn/classes.h"
 #include "learn/forest.h"
+#include "learn/stat.h"
 
 enum aggregation { ARF_MEAN, ARF_MEDIAN };
 
@@ -55,22 +56,6 @@ static double mean(const double *values, size_t n)
     return sum / (double)n;
 }
 
-/* Sorts the values. NaN, wherever it is, is the answer then. */
-static double median(double *values, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        double v = values[i];
-        size_t at = i;
-
-        if (isnan(v))
-            return v;
-        for (; at > 0 && values[at - 1] > v; at--)
-            values[at] = values[at - 1];
-        values[at] = v;
-    }
-    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
 /* The larger a tree's error, the less of its answer counts. One tree alone counts as it is. */
 static void weigh(const struct forest *f, double *values)
 {
@@ -97,7 +82,7 @@ static double predict(const struct learner *lrn, const double *x)
     for (size_t i = 0; i < f->n; i++)
         values[i] = answer(f->members[i].tree, x);
     if (params->aggregation_method == ARF_MEDIAN)
-        return median(values, f->n);
+        return stat_median(values, f->n);
     if (!params->forest.disable_weighted_vote)
         weigh(f, values);
     return mean(values, f->n);

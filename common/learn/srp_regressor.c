@@ -8,10 +8,10 @@
  * default is what River's do.
  */
 #include <math.h>
-#include <stdlib.h>
 
 #include "learn/classes.h"
 #include "learn/srp.h"
+#include "learn/stat.h"
 
 /* The metric as a weight, before it is known how it compares with the others'. */
 static double metric_of(const struct srp *srp, size_t i)
@@ -51,26 +51,14 @@ static double predict_mean(const struct srp *srp, const double *x)
     return weights == 0 ? 0 : sum / weights;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static double predict_median(const struct srp *srp, const double *x)
 {
     size_t n = srp->params->n_models;
     double p[LEARN_MAX_MEMBERS];
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         p[i] = srp_member_predict(&srp->places[i].member, x);
-        if (isnan(p[i]))
-            return (double)NAN;
-    }
-    qsort(p, n, sizeof(*p), by_value);
-    return n % 2 ? p[n / 2] : (p[n / 2 - 1] + p[n / 2]) / 2;
+    return stat_median(p, n);
 }
 
 static double predict(const struct learner *lrn, const double *x)

@@ -5,6 +5,8 @@
 #ifndef OXBOW_LEARN_STAT_H
 #define OXBOW_LEARN_STAT_H
 
+#include <stddef.h>
+
 struct stat_mean {
     double n;    /* sum of weights */
     double mean; /* 0 when n is 0 */
@@ -34,5 +36,8 @@ static inline double stat_var_get(const struct stat_var *var)
 {
     return var->mean.n > 1 ? var->s / (var->mean.n - 1) : 0.0;
 }
+
+/* Of n > 0 values, which it sorts; NaN when one of them is. */
+double stat_median(double *values, size_t n);
 
 #endif
